@@ -1,0 +1,262 @@
+"""The call stack machine: asks a planner, pushes programs, runs primitives, pops.
+
+Its loop is NTP's Algorithm 1 (Xu et al., section III) made iterative: a decision names the next
+call and whether the program ends; as in the algorithm, an ending program still makes the call
+that it was decided together with. A decision may also end without a call, which lets the root
+program stop once it sees that nothing is left to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+from taskprog.machine.cancel import CancelToken
+from taskprog.machine.domain import FATAL, Domain, Observation, ObservationError, Outcome, OutcomeCode
+from taskprog.machine.op import Call, Library, Op, OpKind
+from taskprog.machine.specification import Scope, TaskSpecification
+from taskprog.machine.trace import Event, EventKind, Trace
+
+
+@dataclass(frozen=True)
+class Frame:
+    """An entry of the call stack: a program, and the part of the specification that it may see."""
+
+    op: Op
+    scope: Scope
+    depth: int = 0
+    last: bool = False  # the program returns once the call above it has returned
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A planner's choice: the next call with its scope (or none), and whether the program ends.
+
+    Raises:
+        ValueError: neither a call nor an end.
+    """
+
+    call: Call | None
+    scope: Scope | None = None
+    end: bool = False
+
+    def __post_init__(self) -> None:
+        if self.call is None and not self.end:
+            raise ValueError("a decision must make a call, end the program, or both")
+
+
+class Planner(Protocol):
+    """Who chooses the next call."""
+
+    def begin(self, specification: TaskSpecification) -> None:
+        """A new run starts with this specification."""
+
+    def decide(self, frame: Frame, observation: Observation) -> Decision:
+        """The next call of the program on top of the stack."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits of a run; running out of one is an outcome, not an error."""
+
+    steps: int = 400  # decisions
+    seconds: float = 600.0  # on the domain's clock
+    depth: int = 8  # frames in the call stack
+    failures: int = 3  # primitives failing in a row
+
+
+class RunCode(IntEnum):
+    """How a run ended. The values are those of the constants in ExecuteTask.action."""
+
+    RETURNED = 0
+    CANCELLED = 1
+    STEP_BUDGET = 2
+    TIME_BUDGET = 3
+    DEPTH_BUDGET = 4
+    PRIMITIVE_FAILED = 5
+    ROBOT_STOPPED = 6
+    NO_OBSERVATION = 7
+    PLANNER_ERROR = 8
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended: RETURNED means that the root program returned by itself.
+
+    ``primitive`` is the last outcome where a primitive made the run end.
+    """
+
+    code: RunCode
+    message: str
+    steps: int
+    primitives: int
+    duration: float
+    primitive: Outcome | None = None
+
+
+class Machine:
+    """Runs a library's root program in a domain, decision by decision."""
+
+    def __init__(self, library: Library, domain: Domain, planner: Planner, budget: Budget | None = None):
+        self.library = library
+        self.domain = domain
+        self.planner = planner
+        self.budget = budget or Budget()
+        self.stack: list[Frame] = []
+
+    def run(
+        self, specification: TaskSpecification, trace: Trace | None = None, cancel: CancelToken | None = None
+    ) -> RunResult:
+        """Run to the end. Never raises for what happens in the world: that is a ``RunResult``."""
+        run = _Run(self, specification, trace or Trace(), cancel or CancelToken())
+        try:
+            result = run.loop()
+        except ObservationError as error:
+            result = run.result(RunCode.NO_OBSERVATION, str(error))
+        run.record(
+            EventKind.FINISH,
+            Call(self.library[self.library.root]),
+            Scope(0, 0),
+            0,
+            outcome=result.code.name,
+            message=result.message,
+        )
+        return result
+
+
+class _Run:
+    """State of one run of a machine."""
+
+    def __init__(self, machine: Machine, specification: TaskSpecification, trace: Trace, cancel: CancelToken):
+        self.machine = machine
+        self.specification = specification
+        self.trace = trace
+        self.cancel = cancel
+        self.steps = 0
+        self.primitives = 0
+        self.failures = 0
+        self.began: float | None = None
+        self.now = 0.0
+        machine.stack = []
+
+    def result(self, code: RunCode, message: str, primitive: Outcome | None = None) -> RunResult:
+        duration = 0.0 if self.began is None else self.now - self.began
+        return RunResult(code, message, self.steps, self.primitives, duration, primitive)
+
+    def record(
+        self, kind: EventKind, call: Call, scope: Scope, depth: int, outcome: str = "", message: str = ""
+    ) -> None:
+        stack = self.machine.stack
+        caller = stack[depth - 1].op.name if 0 < depth <= len(stack) else ""
+        self.trace.add(
+            Event(
+                kind,
+                0,
+                self.now,
+                self.steps,
+                depth,
+                caller,
+                call.op.name,
+                call.args,
+                scope,
+                outcome,
+                message,
+                self.now,
+            )
+        )
+
+    def observe(self) -> Observation:
+        observation = self.machine.domain.observe()
+        self.now = observation.stamp
+        if self.began is None:
+            self.began = self.now
+        return observation
+
+    def push(self, call: Call, scope: Scope) -> None:
+        stack = self.machine.stack
+        self.record(EventKind.CALL, call, scope, len(stack))
+        stack.append(Frame(call.op, scope, len(stack)))
+
+    def pop(self) -> None:
+        """Pop the top program, and with it every caller that was only waiting for it."""
+        stack = self.machine.stack
+        while stack:
+            frame = stack[-1]
+            self.record(EventKind.RETURN, Call(frame.op), frame.scope, frame.depth)
+            stack.pop()
+            if not (stack and stack[-1].last):
+                break
+
+    def loop(self) -> RunResult:
+        machine, stack = self.machine, self.machine.stack
+        if self.cancel.cancelled:
+            return self.result(RunCode.CANCELLED, self.cancel.reason)
+        observation = self.observe()
+        machine.planner.begin(self.specification)
+        self.push(Call(machine.library[machine.library.root]), self.specification.whole)
+        while stack:
+            over = self._over_budget()
+            if over is not None:
+                return over
+            frame = stack[-1]
+            decision = machine.planner.decide(frame, observation)
+            self.steps += 1
+            if decision.call is None:
+                self.pop()
+                continue
+            call, scope = decision.call, decision.scope or frame.scope
+            if call.op.name not in frame.op.callees:
+                return self.result(
+                    RunCode.PLANNER_ERROR,
+                    f"{frame.op.name} may not call {call.op.name}, only {', '.join(frame.op.callees)}",
+                )
+            if scope not in frame.scope:
+                return self.result(
+                    RunCode.PLANNER_ERROR, f"scope {scope} of {call} leaves its caller's, {frame.scope}"
+                )
+            if decision.end:
+                stack[-1] = Frame(frame.op, frame.scope, frame.depth, last=True)
+            if call.op.kind is OpKind.PROGRAM:
+                self.push(call, scope)
+                continue
+            failed = self._primitive(call, scope)
+            if failed is not None:
+                return failed
+            if stack[-1].last:
+                self.pop()
+            if stack:
+                observation = self.observe()
+        return self.result(RunCode.RETURNED, "the program returned by itself")
+
+    def _over_budget(self) -> RunResult | None:
+        budget = self.machine.budget
+        if self.cancel.cancelled:
+            return self.result(RunCode.CANCELLED, self.cancel.reason)
+        if self.steps >= budget.steps:
+            return self.result(RunCode.STEP_BUDGET, f"not done after {budget.steps} decisions")
+        if self.began is not None and self.now - self.began > budget.seconds:
+            return self.result(RunCode.TIME_BUDGET, f"not done after {budget.seconds:g} s")
+        if len(self.machine.stack) > budget.depth:
+            return self.result(RunCode.DEPTH_BUDGET, f"call stack deeper than {budget.depth}")
+        return None
+
+    def _primitive(self, call: Call, scope: Scope) -> RunResult | None:
+        depth = len(self.machine.stack)
+        self.record(EventKind.CALL, call, scope, depth)
+        outcome = self.machine.domain.execute(call, self.cancel)
+        self.primitives += 1
+        self.record(EventKind.OUTCOME, call, scope, depth, outcome.code.name, outcome.message)
+        self.failures = 0 if outcome.ok else self.failures + 1
+        if outcome.code is OutcomeCode.CANCELLED:
+            return self.result(RunCode.CANCELLED, self.cancel.reason or outcome.message, outcome)
+        if outcome.code in FATAL:
+            return self.result(RunCode.ROBOT_STOPPED, outcome.message, outcome)
+        if self.failures >= self.machine.budget.failures:
+            return self.result(
+                RunCode.PRIMITIVE_FAILED,
+                f"{self.failures} primitives failed in a row, the last {call}: "
+                f"{outcome.code.name}: {outcome.message}",
+                outcome,
+            )
+        return None
