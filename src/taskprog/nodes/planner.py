@@ -1,0 +1,217 @@
+"""Node ``planner``: does what a task video shows (action ``execute_task``), and publishes the trace."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sawyer_ntp.action import ExecuteTask
+from sawyer_ntp.msg import StackFrame, TraceDescription, TraceEvent
+from std_msgs.msg import String
+from visualization_msgs.msg import MarkerArray
+
+from taskprog.machine import (
+    Budget,
+    CancelToken,
+    Decision,
+    Demonstration,
+    Event,
+    Frame,
+    Machine,
+    Observation,
+    ObservationError,
+    Planner,
+    RunCode,
+    RunResult,
+    TaskSpecification,
+    Trace,
+)
+from taskprog.nodes.convert import to_duration
+from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
+from taskprog.nodes.markers import TraceMarkers
+from taskprog.nodes.parameters import declare
+from taskprog.nodes.ros_domain import EXECUTOR, PERCEPTION, RosDomain
+from taskprog.nodes.single_goal import Feedback, SingleGoalServer
+from taskprog.nodes.specification import SpecificationError, check_specification, read_specification
+from taskprog.nodes.spin import run
+from taskprog.nodes.trace_messages import description_message, event_message
+from taskprog.planners.ntp.planner import CheckpointError, NTPPlanner
+from taskprog.resources import share_dir
+from taskprog.tasks.block_stacking import LIBRARY
+
+T = TypeVar("T")
+
+PLANNERS = ("ntp",)
+DECISION_TIMEOUT = 30.0  # seconds of wall time; a decision takes milliseconds
+LATCHED = QoSProfile(
+    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+EVERY_EVENT = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
+
+
+class OwnThread:
+    """A planner whose every call runs in one thread of its own: torch is never entered from two."""
+
+    def __init__(self, planner: Planner):
+        self._planner = planner
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="torch")
+
+    def begin(self, specification: TaskSpecification) -> None:
+        """See ``taskprog.machine.machine.Planner``."""
+        self._wait(self._thread.submit(self._planner.begin, specification))
+
+    def decide(self, frame: Frame, observation: Observation) -> Decision:
+        """See ``taskprog.machine.machine.Planner``."""
+        return self._wait(self._thread.submit(self._planner.decide, frame, observation))
+
+    def _wait(self, future: Future[T]) -> T:
+        return future.result(DECISION_TIMEOUT)
+
+    def close(self) -> None:
+        """End the thread once its present call is done."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+class PlannerNode(Node):
+    """Serves ``execute_task``; one goal at a time, preempted only by a goal that asks for it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("planner", **options)
+        self._default = declare(self, "planner", "ntp", f"planner of goals that name none: {', '.join(PLANNERS)}")
+        checkpoint = declare(
+            self, "checkpoint", "", "folder of the NTP policy; empty: the shipped models/policies/block_stacking"
+        )
+        self._max_steps = declare(
+            self, "max_steps", 400, "decisions a goal may take unless it says so itself", minimum=1, maximum=100_000
+        )
+        self._max_seconds = declare(
+            self,
+            "max_seconds",
+            900.0,
+            "seconds of robot time a goal may take unless it says so itself",
+            minimum=1.0,
+            maximum=86_400.0,
+        )
+        if self._default not in PLANNERS:
+            raise ValueError(f"parameter planner is {self._default!r}, known are {', '.join(PLANNERS)}")
+        folder = Path(checkpoint) if checkpoint else share_dir() / "models/policies/block_stacking"
+        self._planner = OwnThread(NTPPlanner.load(folder, LIBRARY))
+        self._monitor = HeartbeatMonitor(self, (EXECUTOR, PERCEPTION))
+        self._domain = RosDomain(self, self._monitor)
+        self._trace_publisher = self.create_publisher(TraceEvent, "trace", EVERY_EVENT)
+        self._description_publisher = self.create_publisher(TraceDescription, "trace_description", LATCHED)
+        self._marker_publisher = self.create_publisher(MarkerArray, "trace_markers", LATCHED)
+        self._rejected_publisher = self.create_publisher(String, "execute_task/rejected", EVERY_EVENT)
+        self._server = SingleGoalServer(
+            self,
+            ExecuteTask,
+            "execute_task",
+            accept=self._accept,
+            execute=self._execute,
+            preempt=lambda goal: bool(goal.preempt),
+            on_rejected=self._on_rejected,
+        )
+        self._heartbeat = Heartbeat(self)
+        self.get_logger().info(f"ready; planner {self._default}, policy {folder}")
+
+    def _accept(self, goal: ExecuteTask.Goal) -> str | None:
+        if goal.planner not in ("", *PLANNERS):
+            return f"unknown planner {goal.planner!r}; known are {', '.join(PLANNERS)}"
+        if not goal.max_seconds >= 0.0:
+            return f"max_seconds is {goal.max_seconds}; it should be positive, or 0 for the default"
+        return check_specification(goal.specification)
+
+    def _on_rejected(self, goal: ExecuteTask.Goal, reason: str) -> None:
+        # A rejection carries no text in ROS; those who want to know why listen here.
+        self._rejected_publisher.publish(String(data=reason))
+
+    def _execute(self, goal: ExecuteTask.Goal, cancel: CancelToken, feedback: Feedback) -> ExecuteTask.Result:
+        try:
+            demonstration = read_specification(goal.specification)
+        except SpecificationError as error:
+            return ExecuteTask.Result(
+                error_code=ExecuteTask.Result.BAD_SPECIFICATION, message=f"{type(error).__name__}: {error}"
+            )
+        budget = Budget(
+            steps=goal.max_steps or self._max_steps, seconds=goal.max_seconds or self._max_seconds
+        )
+        machine = Machine(LIBRARY, self._domain, self._planner, budget)
+        run_ = _Run(self, machine, goal, demonstration, feedback)
+        try:
+            self._domain.begin()
+            result = machine.run(demonstration, run_.trace, cancel)
+        except ObservationError as error:
+            result = RunResult(RunCode.NO_OBSERVATION, str(error), 0, 0, 0.0)
+        except (ValueError, RuntimeError, FutureTimeout) as error:
+            self.get_logger().error(f"planner failed: {error!r}")
+            result = RunResult(RunCode.PLANNER_ERROR, f"{type(error).__name__}: {error}", 0, 0, 0.0)
+        message = ExecuteTask.Result(
+            error_code=int(result.code),
+            message=result.message,
+            steps=result.steps,
+            primitives=result.primitives,
+            duration=to_duration(result.duration),
+        )
+        self.get_logger().info(f"{result.code.name}: {result.message}; {result.primitives} primitives")
+        return message
+
+    def destroy_node(self) -> None:
+        """Stop a running goal, then the node."""
+        self._server.close()
+        self._planner.close()
+        super().destroy_node()
+
+
+class _Run:
+    """One goal's trace on its way out: events, markers, feedback."""
+
+    def __init__(
+        self,
+        node: PlannerNode,
+        machine: Machine,
+        goal: ExecuteTask.Goal,
+        demonstration: Demonstration,
+        feedback: Feedback,
+    ):
+        self._node = node
+        self._machine = machine
+        self._feedback = feedback
+        self._lock = threading.Lock()
+        self._markers = TraceMarkers()
+        self._goal_id = feedback.goal_id
+        self.trace = Trace(
+            planner=goal.planner or node._default,
+            task=goal.specification.label or "task video",
+            objects=demonstration.names,
+            listener=self._publish,
+        )
+        node._description_publisher.publish(
+            description_message(
+                self.trace, self._goal_id, node.get_clock().now().to_msg(), tuple(LIBRARY), len(demonstration)
+            )
+        )
+
+    def _publish(self, event: Event) -> None:
+        message = event_message(event, self._goal_id)
+        message.stack = [
+            StackFrame(op=f.op.name, scope_start=f.scope.start, scope_stop=f.scope.stop)
+            for f in self._machine.stack
+        ]
+        self._node._trace_publisher.publish(message)
+        self._node._marker_publisher.publish(self._markers.add(message))
+        self._feedback.publish(ExecuteTask.Feedback(stack=message.stack, step=message.step, last_event=message))
+
+
+def main(args: list[str] | None = None) -> int:
+    """Entry point; a policy that cannot be loaded is a clear error at start."""
+    return run(PlannerNode, args, expected=(CheckpointError, ValueError))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

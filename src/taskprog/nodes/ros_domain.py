@@ -1,0 +1,237 @@
+"""The robot behind ROS as a domain of the machine: perception's objects in, executor's actions out."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.action import ActionClient
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from sawyer_ntp.action import MoveGripper, MoveTo
+from sawyer_ntp.msg import DetectedObjects
+from sensor_msgs.msg import JointState
+
+from taskprog.control.grasp import grasp_yaw
+from taskprog.control.kinematics import Kinematics, top_down, yaw_of
+from taskprog.control.robot import ARM_JOINTS, GRIPPER_JOINTS, gripper_width
+from taskprog.control.scene_estimate import ObjectEstimate, SceneEstimate
+from taskprog.machine import Call, CancelToken, Observation, ObservationError, Outcome, OutcomeCode
+from taskprog.nodes.call import ActionError, ActionTimeout, call_action
+from taskprog.nodes.convert import from_stamp, to_pose, to_stamp
+from taskprog.nodes.heartbeat import HeartbeatMonitor
+
+FRESH_TIMEOUT = 5.0  # seconds of wall time to wait for a new image
+MOTION_TIMEOUT = 60.0  # seconds of wall time for one primitive
+RETREAT = 0.12  # metres straight up after letting go, so that the camera sees what was placed
+PLACE_GAP = 0.002  # metres between a placed cube and what it is let go above
+LOST_MARGIN = 0.006  # metres that the pads close beyond the grasped width before it counts as lost
+EXECUTOR, PERCEPTION = "executor", "perception"
+CLOSING_AXIS = math.pi / 2  # the pads close along the tool's y axis
+
+
+class RosDomain:
+    """Observes through ``objects`` and ``joint_states``, acts through ``move_to`` and ``move_gripper``."""
+
+    def __init__(self, node: Node, monitor: HeartbeatMonitor):
+        group = ReentrantCallbackGroup()
+        self._node = node
+        self._monitor = monitor
+        self._kinematics = Kinematics.load()
+        self._move_to = ActionClient(node, MoveTo, "move_to", callback_group=group)
+        self._move_gripper = ActionClient(node, MoveGripper, "move_gripper", callback_group=group)
+        self._changed = threading.Condition()
+        self._objects: DetectedObjects | None = None
+        self._objects_count = 0
+        self._joints: dict[str, float] = {}
+        self._joints_stamp = -math.inf
+        node.create_subscription(
+            DetectedObjects,
+            "objects",
+            self._on_objects,
+            QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE),
+            callback_group=group,
+        )
+        node.create_subscription(
+            JointState, "joint_states", self._on_joints, qos_profile_sensor_data, callback_group=group
+        )
+        self._reset()
+
+    def _reset(self) -> None:
+        self.scene = SceneEstimate()
+        self.target: tuple[str, NDArray[np.float64]] | None = None  # of the last move_to
+        self._closed = False
+        self._grip_width = 0.0
+        self._motion_end = -math.inf
+
+    def begin(self) -> None:
+        """Forget the last run; the next observation waits for a new camera image.
+
+        Raises:
+            ObservationError: executor or perception is not there.
+        """
+        self._reset()
+        for program in (EXECUTOR, PERCEPTION):
+            if not self._monitor.alive(program):
+                raise ObservationError(f"no sign of life from node {program}: is it running?")
+        joints = self._wait_joints()
+        self._closed = gripper_width(joints) < self._kinematics.gripper_open_width - LOST_MARGIN
+        with self._changed:
+            self._wanted = self._objects_count + 1
+
+    # Messages in
+
+    def _on_objects(self, message: DetectedObjects) -> None:
+        with self._changed:
+            self._objects = message
+            self._objects_count += 1
+            self._changed.notify_all()
+
+    def _on_joints(self, message: JointState) -> None:
+        with self._changed:
+            self._joints.update(zip(message.name, message.position, strict=False))
+            if ARM_JOINTS[0] in message.name:
+                self._joints_stamp = from_stamp(message.header.stamp)
+            self._changed.notify_all()
+
+    def _wait_joints(self) -> dict[str, float]:
+        needed = (*ARM_JOINTS, *GRIPPER_JOINTS)
+        with self._changed:
+            if not self._changed.wait_for(
+                lambda: self._joints_stamp >= self._motion_end and all(n in self._joints for n in needed),
+                FRESH_TIMEOUT,
+            ):
+                missing = [n for n in needed if n not in self._joints]
+                reason = f"without {', '.join(missing)}" if missing else "none since the last motion"
+                raise ObservationError(f"joint_states: {reason} after {FRESH_TIMEOUT:g} s: is the robot running?")
+            return dict(self._joints)
+
+    def _wait_objects(self) -> DetectedObjects:
+        end = time.monotonic() + FRESH_TIMEOUT
+        with self._changed:
+            while (
+                self._objects is None
+                or self._objects_count < self._wanted
+                or from_stamp(self._objects.header.stamp) < self._motion_end
+                or not self._objects.objects
+            ):
+                if not self._monitor.alive(PERCEPTION):
+                    raise ObservationError("node perception died: no heartbeat")
+                if time.monotonic() > end:
+                    seen = "none" if self._objects is None else f"{len(self._objects.objects)} objects, old"
+                    raise ObservationError(
+                        f"no fresh objects from perception within {FRESH_TIMEOUT:g} s (last: {seen}): "
+                        "is the camera running, and does it see the table?"
+                    )
+                self._changed.wait(0.2)
+            return self._objects
+
+    def _tool(self) -> tuple[NDArray[np.float64], float]:
+        """Position (3,) and yaw of the tool, from the joints."""
+        joints = self._wait_joints()
+        position, rotation = self._kinematics.forward(np.array([joints[n] for n in ARM_JOINTS]))
+        return position, yaw_of(rotation)
+
+    # Domain
+
+    def observe(self) -> Observation:
+        """See ``taskprog.machine.domain.Domain``."""
+        message = self._wait_objects()
+        stamp = from_stamp(message.header.stamp)
+        self.scene.see(
+            ObjectEstimate(
+                o.name,
+                np.array([o.pose.position.x, o.pose.position.y, o.pose.position.z]),
+                2 * math.atan2(o.pose.orientation.z, o.pose.orientation.w),
+                o.visible,
+                stamp,
+                o.size.z,
+            )
+            for o in message.objects
+        )
+        tool, yaw = self._tool()
+        if self.scene.held is not None and gripper_width(self._joints) < self._grip_width - LOST_MARGIN:
+            self.scene.release(tool, yaw, self._motion_end)
+        objects = self.scene.objects(tool)
+        return Observation(
+            stamp,
+            tuple(o.name for o in objects),
+            np.array([o.position for o in objects], np.float32).reshape(-1, 3),
+            np.array([o.yaw for o in objects], np.float32),
+            tool.astype(np.float32),
+            self._closed,
+            self.scene.held is not None,
+        )
+
+    def execute(self, call: Call, cancel: CancelToken) -> Outcome:
+        """See ``taskprog.machine.domain.Domain``."""
+        try:
+            match call.op.name:
+                case "move_to":
+                    name, height = call.args
+                    return self._execute_move(str(name), float(height), cancel)
+                case "open_gripper":
+                    return self._execute_gripper(MoveGripper.Goal.OPEN, cancel)
+                case "close_gripper":
+                    return self._execute_gripper(MoveGripper.Goal.CLOSE, cancel)
+                case other:
+                    return Outcome(OutcomeCode.INVALID_GOAL, f"the robot has no primitive {other!r}")
+        except ActionTimeout as error:
+            return Outcome(OutcomeCode.TIMEOUT, str(error))
+        except ActionError as error:
+            return Outcome(OutcomeCode.ROBOT_STOPPED, str(error))
+        except ObservationError as error:
+            return Outcome(OutcomeCode.ROBOT_STOPPED, str(error))
+
+    def _execute_move(self, name: str, height: float, cancel: CancelToken) -> Outcome:
+        tool, present = self._tool()
+        objects = {o.name: o for o in self.scene.objects(tool)}
+        if name not in objects:
+            return Outcome(
+                OutcomeCode.UNKNOWN_OBJECT, f"no object {name!r} in sight, only {', '.join(sorted(objects))}"
+            )
+        target = objects[name]
+        position = target.position + [0.0, 0.0, height + (PLACE_GAP if height > 0 else 0.0)]
+        others = [o.position for o in objects.values() if o.name not in (name, self.scene.held)]
+        level = [p for p in others if abs(p[2] - position[2]) < 2 * target.size]
+        yaw = grasp_yaw(position, target.yaw, CLOSING_AXIS, level, present)
+        self.target = (name, position)
+        goal = MoveTo.Goal()
+        goal.target.header.frame_id = "base"
+        goal.target.header.stamp = to_stamp(self._motion_end if math.isfinite(self._motion_end) else 0.0)
+        goal.target.pose = to_pose(position, top_down(yaw))
+        result: MoveTo.Result = self._call(self._move_to, goal, cancel)
+        self._ended(from_stamp(result.reached.header.stamp))
+        return Outcome(OutcomeCode(result.error_code), result.message)
+
+    def _execute_gripper(self, command: int, cancel: CancelToken) -> Outcome:
+        tool, yaw = self._tool()
+        goal = MoveGripper.Goal()
+        goal.command = command
+        opening = command == MoveGripper.Goal.OPEN
+        goal.retreat = RETREAT if opening else 0.0
+        result: MoveGripper.Result = self._call(self._move_gripper, goal, cancel)
+        self._ended(from_stamp(result.stamp))
+        self._closed = not opening
+        if opening:
+            self.scene.release(tool, yaw, self._motion_end)
+        elif result.holding:
+            self._grip_width = result.width
+            self.scene.grasp(tool)
+        return Outcome(OutcomeCode(result.error_code), result.message)
+
+    def _call(self, client: ActionClient, goal: object, cancel: CancelToken) -> object:
+        return call_action(
+            client,
+            goal,
+            cancel,
+            MOTION_TIMEOUT,
+            alive=lambda: self._monitor.alive(EXECUTOR),
+        )
+
+    def _ended(self, stamp: float) -> None:
+        self._motion_end = max(self._motion_end, stamp)
