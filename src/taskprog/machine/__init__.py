@@ -2,7 +2,16 @@
 
 from taskprog.machine.cancel import CancelToken
 from taskprog.machine.domain import Domain, Observation, ObservationError, Outcome, OutcomeCode
-from taskprog.machine.machine import Budget, Decision, Frame, Machine, Planner, RunCode, RunResult
+from taskprog.machine.machine import (
+    Budget,
+    Decision,
+    Frame,
+    Machine,
+    Planner,
+    PlannerError,
+    RunCode,
+    RunResult,
+)
 from taskprog.machine.op import ArgType, Call, Library, Op, OpKind
 from taskprog.machine.specification import NOTHING_HELD, Demonstration, Scope, TaskSpecification
 from taskprog.machine.trace import Event, EventKind, Trace
@@ -28,6 +37,7 @@ __all__ = [
     "Outcome",
     "OutcomeCode",
     "Planner",
+    "PlannerError",
     "RunCode",
     "RunResult",
     "Scope",

@@ -46,8 +46,12 @@ class Decision:
             raise ValueError("a decision must make a call, end the program, or both")
 
 
+class PlannerError(RuntimeError):
+    """A planner cannot decide; the message says what it was given and what it needs."""
+
+
 class Planner(Protocol):
-    """Who chooses the next call."""
+    """Who chooses the next call. Both methods may raise ``PlannerError``."""
 
     def begin(self, specification: TaskSpecification) -> None:
         """A new run starts with this specification."""
@@ -114,6 +118,8 @@ class Machine:
             result = run.loop()
         except ObservationError as error:
             result = run.result(RunCode.NO_OBSERVATION, str(error))
+        except PlannerError as error:
+            result = run.result(RunCode.PLANNER_ERROR, str(error))
         run.record(
             EventKind.FINISH,
             Call(self.library[self.library.root]),

@@ -17,6 +17,7 @@ from taskprog.machine.op import Argument
 from taskprog.machine.specification import Scope
 
 FORMAT = "taskprog-trace/1"
+NO_SCOPE = Scope(0, 0)
 
 
 class EventKind(Enum):
@@ -55,7 +56,7 @@ class Event:
     caller: str
     op: str
     args: tuple[Argument, ...] = ()
-    scope: Scope = Scope(0, 0)
+    scope: Scope = NO_SCOPE
     outcome: str = ""
     message: str = ""
     observation: float = 0.0

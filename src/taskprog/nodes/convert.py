@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
-from geometry_msgs.msg import Point, Pose, Quaternion
+from geometry_msgs.msg import Point, Pose, Quaternion, Transform
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -50,5 +50,20 @@ def from_pose(pose: Pose) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if not (np.isfinite(position).all() and np.isfinite(quaternion).all()):
         raise ValueError("pose must be finite")
     if not 0.9 < np.linalg.norm(quaternion) < 1.1:
-        raise ValueError(f"orientation must be a unit quaternion, its norm is {np.linalg.norm(quaternion):.3g}")
+        raise ValueError(
+            f"orientation must be a unit quaternion, its norm is {np.linalg.norm(quaternion):.3g}"
+        )
     return position, Rotation.from_quat(quaternion).as_matrix()
+
+
+def from_transform(transform: Transform) -> NDArray[np.float64]:
+    """A rigid transform as a matrix (4, 4).
+
+    Raises:
+        ValueError: as ``from_pose``.
+    """
+    t = transform.translation
+    position, rotation = from_pose(Pose(position=Point(x=t.x, y=t.y, z=t.z), orientation=transform.rotation))
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = rotation, position
+    return matrix

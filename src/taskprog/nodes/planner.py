@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
@@ -83,12 +82,22 @@ class PlannerNode(Node):
 
     def __init__(self, **options: Any) -> None:
         super().__init__("planner", **options)
-        self._default = declare(self, "planner", "ntp", f"planner of goals that name none: {', '.join(PLANNERS)}")
+        self._default = declare(
+            self, "planner", "ntp", f"planner of goals that name none: {', '.join(PLANNERS)}"
+        )
         checkpoint = declare(
-            self, "checkpoint", "", "folder of the NTP policy; empty: the shipped models/policies/block_stacking"
+            self,
+            "checkpoint",
+            "",
+            "folder of the NTP policy; empty: the shipped models/policies/block_stacking",
         )
         self._max_steps = declare(
-            self, "max_steps", 400, "decisions a goal may take unless it says so itself", minimum=1, maximum=100_000
+            self,
+            "max_steps",
+            400,
+            "decisions a goal may take unless it says so itself",
+            minimum=1,
+            maximum=100_000,
         )
         self._max_seconds = declare(
             self,
@@ -205,7 +214,9 @@ class _Run:
         ]
         self._node._trace_publisher.publish(message)
         self._node._marker_publisher.publish(self._markers.add(message))
-        self._feedback.publish(ExecuteTask.Feedback(stack=message.stack, step=message.step, last_event=message))
+        self._feedback.publish(
+            ExecuteTask.Feedback(stack=message.stack, step=message.step, last_event=message)
+        )
 
 
 def main(args: list[str] | None = None) -> int:

@@ -107,7 +107,9 @@ class RosDomain:
             ):
                 missing = [n for n in needed if n not in self._joints]
                 reason = f"without {', '.join(missing)}" if missing else "none since the last motion"
-                raise ObservationError(f"joint_states: {reason} after {FRESH_TIMEOUT:g} s: is the robot running?")
+                raise ObservationError(
+                    f"joint_states: {reason} after {FRESH_TIMEOUT:g} s: is the robot running?"
+                )
             return dict(self._joints)
 
     def _wait_objects(self) -> DetectedObjects:
@@ -195,7 +197,8 @@ class RosDomain:
                 OutcomeCode.UNKNOWN_OBJECT, f"no object {name!r} in sight, only {', '.join(sorted(objects))}"
             )
         target = objects[name]
-        position = target.position + [0.0, 0.0, height + (PLACE_GAP if height > 0 else 0.0)]
+        gap = PLACE_GAP if height > 0 else 0.0
+        position = target.position + np.array([0.0, 0.0, height + gap])
         others = [o.position for o in objects.values() if o.name not in (name, self.scene.held)]
         level = [p for p in others if abs(p[2] - position[2]) < 2 * target.size]
         yaw = grasp_yaw(position, target.yaw, CLOSING_AXIS, level, present)

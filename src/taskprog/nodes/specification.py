@@ -1,0 +1,93 @@
+"""From a goal's ``TaskSpecification`` message to a ``Demonstration``: quick checks first, reading later."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from sawyer_ntp.msg import TaskSpecification
+from sensor_msgs.msg import CameraInfo
+
+from taskprog.machine import Demonstration
+from taskprog.nodes.convert import from_transform
+from taskprog.perception.camera import CameraModel
+from taskprog.perception.task_video import (
+    MAX_BYTES,
+    MAX_FRAMES,
+    NotAVideo,
+    TaskVideoError,
+    WrongSize,
+    read_frames,
+    read_task_video,
+)
+from taskprog.tasks.table_top import CAMERA_SIZE
+
+SpecificationError = TaskVideoError
+
+
+def check_specification(message: TaskSpecification) -> str | None:
+    """Why a goal cannot even be tried, or None: what can be seen without decoding a frame."""
+    size = len(message.video)
+    if size and message.frames:
+        return "specification has both a video and frames; send one of them"
+    if not size and not message.frames:
+        return "specification is empty; send a video's bytes or frames"
+    if size > MAX_BYTES:
+        return f"video has {size / 1e6:.0f} MB, at most {MAX_BYTES / 1e6:.0f} MB are read"
+    if len(message.frames) > MAX_FRAMES:
+        return f"{len(message.frames)} frames, at most {MAX_FRAMES} are read"
+    if message.frames and not message.frame_rate > 0.0:
+        return f"frame_rate is {message.frame_rate}; frames need a rate above 0 per second"
+    if size and not _looks_like_video(bytes(message.video[:16])):
+        return "video is neither an mp4 nor an avi file"
+    return _check_camera(message)
+
+
+def _looks_like_video(head: bytes) -> bool:
+    # ISO media files name their brand after four bytes of length; AVI is a RIFF file.
+    return head[4:8] in (b"ftyp", b"moov", b"mdat") or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+
+
+def _check_camera(message: TaskSpecification) -> str | None:
+    info = message.camera_info
+    if info.width == 0:
+        return None
+    if info.k[0] <= 0 or info.k[4] <= 0 or info.height == 0:
+        return "camera_info needs its size and focal lengths, or width 0 for the stack's own camera"
+    if any(info.d):
+        return "camera_info has lens distortion; send undistorted images and leave d empty"
+    return None
+
+
+def camera_of(message: TaskSpecification) -> CameraModel:
+    """The camera that filmed: the message's own, or the stack's.
+
+    Raises:
+        TaskVideoError: its pose is no rigid transform.
+    """
+    info: CameraInfo = message.camera_info
+    if info.width == 0:
+        return CameraModel.table_top(*CAMERA_SIZE)
+    try:
+        pose = from_transform(message.camera_pose)
+        return CameraModel(info.width, info.height, info.k[0], info.k[4], info.k[2], info.k[5], pose)
+    except ValueError as error:
+        raise WrongSize(f"camera of the specification: {error}") from error
+
+
+def read_specification(message: TaskSpecification) -> Demonstration:
+    """Decode and read the video.
+
+    Raises:
+        TaskVideoError: it is not a video, or not one of a task; the message says why.
+    """
+    camera = camera_of(message)
+    if len(message.video):
+        return read_task_video(bytes(message.video), camera)
+    frames = []
+    for number, frame in enumerate(message.frames):
+        image = cv2.imdecode(np.frombuffer(bytes(frame.data), np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            raise NotAVideo(f"frame {number} of {len(message.frames)} is not a jpeg or png image")
+        frames.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    times = [i / message.frame_rate for i in range(len(frames))]
+    return read_frames(frames, times, camera)
