@@ -217,7 +217,7 @@ class _Run:
                     RunCode.PLANNER_ERROR,
                     f"{frame.op.name} may not call {call.op.name}, only {', '.join(frame.op.callees)}",
                 )
-            if scope not in frame.scope:
+            if not frame.scope.covers(scope):
                 return self.result(
                     RunCode.PLANNER_ERROR, f"scope {scope} of {call} leaves its caller's, {frame.scope}"
                 )

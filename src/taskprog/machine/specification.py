@@ -21,10 +21,9 @@ class Scope(NamedTuple):
     start: int
     stop: int
 
-    def __contains__(self, other: object) -> bool:
-        if isinstance(other, Scope):
-            return self.start <= other.start and other.stop <= self.stop
-        return super().__contains__(other)
+    def covers(self, other: Scope) -> bool:
+        """Whether ``other`` lies inside."""
+        return self.start <= other.start and other.stop <= self.stop
 
     def __str__(self) -> str:
         return f"[{self.start}:{self.stop}]"
