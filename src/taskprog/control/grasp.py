@@ -44,5 +44,6 @@ def grasp_yaw(
     free = {c: min(clearance(c), 3 * FINGER_REACH) for c in candidates}
     best = max(free.values())
     return min(
-        (c for c in candidates if free[c] > best - 0.005), key=lambda c: abs(math.remainder(c - present, 2 * math.pi))
+        (c for c in candidates if free[c] > best - 0.005),
+        key=lambda c: abs(math.remainder(c - present, 2 * math.pi)),
     )

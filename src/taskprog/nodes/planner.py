@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sawyer_ntp.action import ExecuteTask
 from sawyer_ntp.msg import StackFrame, TraceDescription, TraceEvent
 from std_msgs.msg import String
@@ -35,6 +34,7 @@ from taskprog.nodes.convert import to_duration
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
 from taskprog.nodes.markers import TraceMarkers
 from taskprog.nodes.parameters import declare
+from taskprog.nodes.qos import EVERY_EVENT, LATCHED
 from taskprog.nodes.ros_domain import EXECUTOR, PERCEPTION, RosDomain
 from taskprog.nodes.single_goal import Feedback, SingleGoalServer
 from taskprog.nodes.specification import SpecificationError, check_specification, read_specification
@@ -48,10 +48,6 @@ T = TypeVar("T")
 
 PLANNERS = ("ntp",)
 DECISION_TIMEOUT = 30.0  # seconds of wall time; a decision takes milliseconds
-LATCHED = QoSProfile(
-    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
-)
-EVERY_EVENT = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 
 
 class OwnThread:

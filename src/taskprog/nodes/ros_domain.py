@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rclpy.action import ActionClient
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data
 from sawyer_ntp.action import MoveGripper, MoveTo
 from sawyer_ntp.msg import DetectedObjects
 from sensor_msgs.msg import JointState
@@ -24,6 +24,7 @@ from taskprog.machine import Call, CancelToken, Observation, ObservationError, O
 from taskprog.nodes.call import ActionError, ActionTimeout, call_action
 from taskprog.nodes.convert import from_stamp, to_pose, to_stamp
 from taskprog.nodes.heartbeat import HeartbeatMonitor
+from taskprog.nodes.qos import NEWEST
 
 FRESH_TIMEOUT = 5.0  # seconds of wall time to wait for a new image
 MOTION_TIMEOUT = 60.0  # seconds of wall time for one primitive
@@ -53,7 +54,7 @@ class RosDomain:
             DetectedObjects,
             "objects",
             self._on_objects,
-            QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE),
+            NEWEST,
             callback_group=group,
         )
         node.create_subscription(

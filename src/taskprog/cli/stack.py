@@ -1,0 +1,78 @@
+"""The simulated stack as one thing to start: which nodes, with which parameters, and a client to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from taskprog.cli.client import StackClient
+from taskprog.cli.supervisor import NodeSpec, Supervisor, isolated_environment
+from taskprog.machine import Event
+
+READY_TIMEOUT = 90.0  # seconds of wall time for all nodes to come up
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """What to start.
+
+    Attributes:
+        folder: for logs and recordings.
+        record: whether to start the recorder.
+        checkpoint: folder of the policy; empty for the shipped one.
+    """
+
+    folder: Path
+    scene: str = "block_stacking"
+    seed: int = 0
+    gui: bool = False
+    pace: str = "lockstep"
+    record: bool = True
+    checkpoint: str = ""
+
+
+def nodes(options: StackOptions) -> list[NodeSpec]:
+    """The nodes of the simulated stack, in order of starting."""
+    simulated = {"use_sim_time": True}
+    planner: dict[str, str | int | float | bool] = dict(simulated)
+    if options.checkpoint:
+        planner["checkpoint"] = options.checkpoint
+    specs = [
+        NodeSpec(
+            "simulator",
+            {
+                "gui": options.gui,
+                "scene": options.scene,
+                "seed": options.seed,
+                "pace": "realtime" if options.gui else options.pace,
+            },
+        ),
+        NodeSpec("perception", simulated),
+        NodeSpec("executor", simulated),
+        NodeSpec("planner", planner),
+    ]
+    if options.record:
+        specs.insert(0, NodeSpec("recorder", {"folder": str(options.folder), "video": True} | simulated))
+    return specs
+
+
+@contextmanager
+def running(
+    options: StackOptions, on_event: Callable[[Event], None] | None = None
+) -> Iterator[tuple[Supervisor, StackClient]]:
+    """Start the stack and wait until it takes goals; everything is stopped on the way out.
+
+    Raises:
+        taskprog.cli.supervisor.NodeDied: a node did not come up; the message holds its log's end.
+        taskprog.nodes.call.ActionTimeout: the stack was not ready within ``READY_TIMEOUT`` seconds.
+    """
+    os.environ.update(isolated_environment())
+    with (
+        Supervisor(nodes(options), options.folder / "logs") as supervisor,
+        StackClient("", on_event) as client,
+    ):
+        client.wait_ready(READY_TIMEOUT, supervisor.check)
+        yield supervisor, client
