@@ -11,7 +11,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 # A layer may import itself and the layers of lower rank.
-RANK = {"machine": 0, "tasks": 1, "perception": 2, "control": 2, "planners": 3, "nodes": 4, "cli": 5}
+RANK = {
+    "machine": 0,
+    "tasks": 1,
+    "perception": 2,
+    "control": 2,
+    "planners": 3,
+    "view": 3,
+    "nodes": 4,
+    "cli": 5,
+}
 HEAVY = {
     "rclpy": {"nodes", "cli"},
     "sawyer_ntp": {"nodes", "cli"},

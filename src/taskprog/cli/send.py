@@ -43,20 +43,22 @@ def run(options: argparse.Namespace) -> int:
     tree = TraceTree()
     cancel = CancelToken()
     try:
-        with Live(tree, console=console, refresh_per_second=8, vertical_overflow="visible"):
-            with StackClient(options.namespace, tree.add) as client, cancel_on_interrupt(cancel):
-                client.wait_ready(options.wait)
-                result = client.execute(
-                    video_specification(video.read_bytes(), video.name),
-                    cancel,
-                    options.timeout,
-                    options.planner,
-                    options.max_seconds,
-                    options.preempt,
-                )
+        with (
+            Live(tree, console=console, refresh_per_second=8, vertical_overflow="visible"),
+            StackClient(options.namespace, tree.add) as client,
+            cancel_on_interrupt(cancel),
+        ):
+            client.wait_ready(options.wait)
+            result = client.execute(
+                video_specification(video.read_bytes(), video.name),
+                cancel,
+                options.timeout,
+                options.planner,
+                options.max_seconds,
+                options.preempt,
+            )
     except ActionError as error:
         raise CommandError(str(error)) from error
-    console.print(
-        f"{result.message}; {result.primitives} primitives in {from_stamp(result.duration):.1f} s of robot time"
-    )
+    seconds = from_stamp(result.duration)
+    console.print(f"{result.message}; {result.primitives} primitives in {seconds:.1f} s of robot time")
     return 0 if result.error_code == ExecuteTask.Result.SUCCEEDED else 1
