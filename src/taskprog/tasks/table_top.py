@@ -55,7 +55,7 @@ CUBES = (
 CUBE_NAMES = tuple(cube.name for cube in CUBES)
 
 # The camera stands opposite the robot and looks back over the table.
-CAMERA_EYE = (1.45, 0.0, 0.80)
-CAMERA_TARGET = (0.60, 0.0, -0.05)
+CAMERA_EYE = (1.55, 0.0, 0.85)
+CAMERA_TARGET = (0.50, 0.0, 0.10)
 CAMERA_FOV = 50.0  # degrees, vertical
 CAMERA_SIZE = (640, 480)
