@@ -1,0 +1,175 @@
+"""The Sawyer's body in the physics: joint motors, and what its sensors read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pybullet
+from numpy.typing import NDArray
+
+from taskprog.control.robot import ARM_JOINTS
+from taskprog_sim.bullet import Bullet, silenced
+
+HEAD_JOINT = "head_pan"
+FINGER_JOINTS = ("right_gripper_l_finger_joint", "right_gripper_r_finger_joint")
+JOINTS = (*ARM_JOINTS, HEAD_JOINT, *FINGER_JOINTS)
+# Rethink's "neutral" pose, radians.
+NEUTRAL = np.array([0.0, -1.18, 0.0, 2.18, 0.0, 0.57, 3.3161])
+
+# Between the pads, metres: narrow fingers in slot 2 with soft tips; each finger travels 20.833 mm.
+CLOSED_WIDTH = 0.0155
+OPEN_WIDTH = CLOSED_WIDTH + 2 * 0.020833
+
+# Rubber pads: 1 holds a carried cube without sticking to it; spinning friction stops it pivoting.
+FINGER_FRICTION = 1.0
+FINGER_SPINNING_FRICTION = 0.02
+# Share of a position error that a motor removes in one step.
+ARM_POSITION_GAIN = 0.3
+FINGER_POSITION_GAIN = 0.2
+# The two fingers share one motor; this force keeps them mirrored, newtons.
+GEAR_FORCE = 100.0
+
+
+@dataclass(frozen=True)
+class JointLimits:
+    """(7,) float64 each: radians, radians per second, newton metres, in the order of ``ARM_JOINTS``."""
+
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    velocity: NDArray[np.float64]
+    effort: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class JointReadings:
+    """What the joint sensors read, in the order of ``JOINTS``.
+
+    Attributes:
+        positions, velocities, efforts: (10,) float64; radians or metres, per second, and Nm or N.
+    """
+
+    positions: NDArray[np.float64]
+    velocities: NDArray[np.float64]
+    efforts: NDArray[np.float64]
+
+    @property
+    def arm_positions(self) -> NDArray[np.float64]:
+        """(7,) radians."""
+        return self.positions[:7]
+
+    @property
+    def arm_velocities(self) -> NDArray[np.float64]:
+        """(7,) radians per second."""
+        return self.velocities[:7]
+
+    @property
+    def gripper_width(self) -> float:
+        """Metres between the pads."""
+        return CLOSED_WIDTH + float(self.positions[8] - self.positions[9])
+
+
+class Sawyer:
+    """One arm with its gripper in a physics client, its base fixed at the origin of frame ``base``."""
+
+    def __init__(self, bullet: Bullet, urdf: Path):
+        """Load the arm in its neutral pose, gripper open.
+
+        Raises:
+            FileNotFoundError: there is no such URDF.
+            ValueError: it lacks one of the Sawyer's joints.
+        """
+        if not urdf.is_file():
+            raise FileNotFoundError(f"the robot's description is missing: {urdf}")
+        self._client = bullet.client
+        with silenced():
+            self.body: int = pybullet.loadURDF(
+                str(urdf),
+                useFixedBase=True,
+                flags=pybullet.URDF_USE_INERTIA_FROM_FILE | pybullet.URDF_MERGE_FIXED_LINKS,
+                physicsClientId=self._client,
+            )
+        infos = [
+            pybullet.getJointInfo(self.body, index, physicsClientId=self._client)
+            for index in range(pybullet.getNumJoints(self.body, physicsClientId=self._client))
+        ]
+        by_name = {info[1].decode(): info for info in infos}
+        missing = [name for name in JOINTS if name not in by_name]
+        if missing:
+            raise ValueError(f"{urdf} has no joint {', '.join(missing)}")
+        self._indices = [by_name[name][0] for name in JOINTS]
+        arm = [by_name[name] for name in ARM_JOINTS]
+        lower, upper, effort, velocity = (
+            np.array([info[field] for info in arm], np.float64) for field in (8, 9, 10, 11)
+        )
+        self.limits = JointLimits(lower, upper, velocity, effort)
+        self._efforts = list(effort)
+        self._finger_travel = (OPEN_WIDTH - CLOSED_WIDTH) / 2
+        self.finger_links = tuple(by_name[name][0] for name in FINGER_JOINTS)
+        self._set_up()
+
+    def _set_up(self) -> None:
+        client, travel = self._client, self._finger_travel
+        rest = [*NEUTRAL, 0.0, travel, -travel]
+        for index, position in zip(self._indices, rest, strict=True):
+            pybullet.resetJointState(self.body, index, position, physicsClientId=client)
+        pybullet.setJointMotorControl2(
+            self.body, self._indices[7], pybullet.POSITION_CONTROL, 0.0, force=8.0, physicsClientId=client
+        )
+        for link in self.finger_links:
+            pybullet.changeDynamics(
+                self.body,
+                link,
+                lateralFriction=FINGER_FRICTION,
+                spinningFriction=FINGER_SPINNING_FRICTION,
+                physicsClientId=client,
+            )
+        left, right = self.finger_links
+        gear = pybullet.createConstraint(
+            self.body,
+            left,
+            self.body,
+            right,
+            pybullet.JOINT_GEAR,
+            [0, 1, 0],
+            [0, 0, 0],
+            [0, 0, 0],
+            physicsClientId=client,
+        )
+        pybullet.changeConstraint(gear, gearRatio=1, erp=0.2, maxForce=GEAR_FORCE, physicsClientId=client)
+        self.command_arm(NEUTRAL, np.zeros(7))
+        self.command_gripper(OPEN_WIDTH, 10.0)
+
+    def command_arm(self, positions: NDArray[np.float64], velocities: NDArray[np.float64]) -> None:
+        """Set the motors' targets, (7,) radians and radians per second; they hold until the next command."""
+        pybullet.setJointMotorControlArray(
+            self.body,
+            self._indices[:7],
+            pybullet.POSITION_CONTROL,
+            targetPositions=positions.tolist(),
+            targetVelocities=velocities.tolist(),
+            forces=self._efforts,
+            positionGains=[ARM_POSITION_GAIN] * 7,
+            velocityGains=[1.0] * 7,
+            physicsClientId=self._client,
+        )
+
+    def command_gripper(self, width: float, force: float) -> None:
+        """Drive the pads to ``width`` metres apart, each finger with at most ``force`` newtons."""
+        travel = min(max((width - CLOSED_WIDTH) / 2, 0.0), self._finger_travel)
+        pybullet.setJointMotorControlArray(
+            self.body,
+            self.finger_links,
+            pybullet.POSITION_CONTROL,
+            targetPositions=[travel, -travel],
+            forces=[force, force],
+            positionGains=[FINGER_POSITION_GAIN] * 2,
+            physicsClientId=self._client,
+        )
+
+    def read(self) -> JointReadings:
+        """The joints' present state."""
+        states = pybullet.getJointStates(self.body, self._indices, physicsClientId=self._client)
+        positions, velocities, _, efforts = zip(*states, strict=True)
+        return JointReadings(np.array(positions), np.array(velocities), np.array(efforts))

@@ -1,0 +1,152 @@
+"""The simulated world: a Sawyer, a table with eight cubes, a camera, and PyBullet's physics.
+
+One thread owns a ``World``. Every number is in frame ``base``, metres, radians, seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pybullet
+from numpy.typing import NDArray
+
+from taskprog.perception.camera import CameraModel
+from taskprog.resources import share_dir
+from taskprog.tasks.block_stacking import Layout, random_layout
+from taskprog.tasks.table_top import CAMERA_SIZE
+from taskprog_sim.bullet import TIME_STEP, Bullet
+from taskprog_sim.camera import Camera, Image, draw
+from taskprog_sim.sawyer import Sawyer
+from taskprog_sim.scene import add_cube, add_room, check_scene
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+# Bullet keeps a margin around boxes; cubes start this much above the table and settle into it.
+START_GAP = 0.0005
+
+
+@dataclass(frozen=True)
+class CubePoses:
+    """The truth about the cubes, which no planner or detector may ask for.
+
+    Attributes:
+        positions: (8, 3) float64, centres, metres.
+        quaternions: (8, 4) float64, x y z w.
+    """
+
+    positions: NDArray[np.float64]
+    quaternions: NDArray[np.float64]
+
+
+class World:
+    """The physics of one scene, stepped at 240 Hz.
+
+    Same scene, seed and commands, same world, bit for bit, on the same machine.
+
+    Attributes:
+        scene: name of the scene.
+        seed: of the layout.
+        sawyer: the arm's motors and sensors.
+        camera: RGB-D, its geometry is ``camera.model``.
+    """
+
+    def __init__(
+        self,
+        scene: str = "block_stacking",
+        seed: int = 0,
+        gui: bool = False,
+        camera_size: tuple[int, int] = CAMERA_SIZE,
+    ):
+        """Build the scene, with a window if ``gui``; ``camera_size`` is (width, height), pixels.
+
+        Raises:
+            ValueError: there is no such scene.
+            RuntimeError: PyBullet cannot open its window.
+            FileNotFoundError: the robot's description is missing.
+        """
+        check_scene(scene)
+        model = CameraModel.table_top(*camera_size)
+        backdrop = _take_backdrop(model)
+        self._gui = gui
+        self._bullet = Bullet(gui)
+        self.camera = Camera(model, self._bullet.client, backdrop, lambda: self.time)
+        self.reset(scene, seed)
+
+    def reset(self, scene: str, seed: int, layout: Layout | None = None) -> None:
+        """Start anew: time 0, arm neutral, cubes as in ``layout`` (by default that of ``seed``).
+
+        Raises:
+            ValueError: there is no such scene; the world stays as it was.
+        """
+        check_scene(scene)
+        layout = random_layout(seed) if layout is None else layout
+        self.scene, self.seed, self._steps = scene, seed, 0
+        self._bullet.clear()
+        add_room(self._bullet, drawn=self._gui)
+        self.sawyer = Sawyer(self._bullet, share_dir() / "models" / "sawyer" / "sawyer.urdf")
+        self._cubes = [
+            add_cube(self._bullet, index, (float(x), float(y), float(z) + START_GAP), float(yaw))
+            for index, ((x, y, z), yaw) in enumerate(zip(layout.positions, layout.yaws, strict=True))
+        ]
+
+    @property
+    def time(self) -> float:
+        """Simulated seconds since the last reset."""
+        return self._steps * TIME_STEP
+
+    def step(self, n: int = 1) -> None:
+        """Let time go on by ``n`` steps of 1/240 s."""
+        for _ in range(n):
+            pybullet.stepSimulation(physicsClientId=self._bullet.client)
+        self._steps += n
+
+    def cube_poses(self) -> CubePoses:
+        """Where the cubes are: for scorers, recordings and tests only."""
+        poses = [
+            pybullet.getBasePositionAndOrientation(body, physicsClientId=self._bullet.client)
+            for body in self._cubes
+        ]
+        positions, quaternions = zip(*poses, strict=True)
+        return CubePoses(np.array(positions), np.array(quaternions))
+
+    def touching(self, above: int, below: int) -> bool:
+        """Whether two cubes, by their indices, are in contact."""
+        points = pybullet.getContactPoints(
+            self._cubes[above], self._cubes[below], physicsClientId=self._bullet.client
+        )
+        return len(points) > 0
+
+    def touched_by_robot(self, cube: int) -> bool:
+        """Whether any part of the arm or the gripper touches a cube."""
+        points = pybullet.getContactPoints(
+            self._cubes[cube], self.sawyer.body, physicsClientId=self._bullet.client
+        )
+        return len(points) > 0
+
+    def close(self) -> None:
+        """Disconnect from the physics; the world is of no use afterwards."""
+        self._bullet.close()
+
+    def __enter__(self) -> World:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _take_backdrop(model: CameraModel) -> Image:
+    bullet = Bullet()
+    try:
+        bullet.clear()
+        add_room(bullet, drawn=True)
+        return draw(model, bullet.client, 0.0)
+    finally:
+        bullet.close()

@@ -1,0 +1,98 @@
+"""The simulated camera sees what its model says, to the millimetre."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from taskprog.tasks.block_stacking import Layout
+from taskprog.tasks.table_top import CUBE_SIZE, CUBES, TABLE_HEIGHT
+from taskprog_sim.camera import Image
+from taskprog_sim.world import World
+
+SIZES = ((640, 480), (320, 240))
+
+
+def spread() -> Layout:
+    """Eight cubes all over the table, all turned differently."""
+    x, y = np.meshgrid([0.48, 0.72], [-0.3, -0.1, 0.1, 0.3])
+    z = np.full(8, TABLE_HEIGHT + CUBE_SIZE / 2)
+    return Layout(np.stack([x.ravel(), y.ravel(), z], axis=1), np.linspace(0.0, 1.4, 8))
+
+
+@pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def seen(request: pytest.FixtureRequest) -> Iterator[tuple[World, Image]]:
+    with World(camera_size=request.param) as world:
+        world.reset("block_stacking", 0, spread())
+        world.step(60)
+        yield world, world.camera.render()
+
+
+def pixels_of(image: Image, colour: tuple[float, float, float]) -> NDArray[np.bool_]:
+    """(H, W), where the picture shows this paint, brighter or darker."""
+    direction = image.rgb / np.maximum(np.linalg.norm(image.rgb, axis=-1, keepdims=True), 1.0)
+    paint = np.array(colour) / np.linalg.norm(colour)
+    return np.asarray(direction @ paint > 0.999)
+
+
+def distance_to_cube(
+    points: NDArray[np.float64], centre: NDArray[np.float64], quaternion: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(N,) metres between points and the surface of a cube."""
+    local = np.abs(Rotation.from_quat(quaternion).inv().apply(points - centre)) - CUBE_SIZE / 2
+    outside = np.linalg.norm(np.maximum(local, 0.0), axis=1)
+    return np.abs(outside + np.minimum(local.max(axis=1), 0.0))
+
+
+def test_points_that_it_sees_lie_on_the_cubes_within_a_millimetre(seen: tuple[World, Image]) -> None:
+    world, image = seen
+    poses = world.cube_poses()
+    for index, cube in enumerate(CUBES):
+        mask = pixels_of(image, cube.rgb)
+        assert mask.sum() > 60, f"{cube.name} is not to be seen"
+        points = world.camera.model.backproject(image.depth, mask)
+        distance = distance_to_cube(points, poses.positions[index], poses.quaternions[index])
+        assert np.percentile(distance, 95) < 1e-3, cube.name
+
+
+def test_silhouettes_are_where_the_model_projects_them(seen: tuple[World, Image]) -> None:
+    """Depths agree along a ray that is wrong by a pixel, silhouettes do not."""
+    world, image = seen
+    poses = world.cube_poses()
+    corners = CUBE_SIZE / 2 * np.stack(np.meshgrid([-1, 1], [-1, 1], [-1, 1]), axis=-1).reshape(-1, 3)
+    for index, cube in enumerate(CUBES):
+        v, u = np.nonzero(pixels_of(image, cube.rgb))
+        turned = Rotation.from_quat(poses.quaternions[index]).apply(corners) + poses.positions[index]
+        pixels, _ = world.camera.model.project(turned)
+        # A pixel is drawn if its centre is inside: half a pixel is lost on either side on average.
+        middle = np.array([(u.min() + u.max()) / 2, (v.min() + v.max()) / 2])
+        expected = (pixels.min(axis=0) + pixels.max(axis=0)) / 2
+        assert np.abs(middle - expected).max() < 0.75, cube.name
+
+
+def test_table_is_seen_at_its_height_between_the_cubes(seen: tuple[World, Image]) -> None:
+    world, image = seen
+    points = world.camera.model.backproject(image.depth, np.ones(image.depth.shape, np.bool_))
+    near = (np.abs(points[:, 0] - 0.60) < 0.05) & (np.abs(points[:, 1]) < 0.5) & (points[:, 2] > -0.2)
+    assert near.sum() > 100
+    assert np.abs(points[near, 2] - TABLE_HEIGHT).max() < 1e-3
+
+
+def test_the_robot_hides_what_is_behind_it_and_furniture_has_no_strong_colour(
+    seen: tuple[World, Image],
+) -> None:
+    world, image = seen
+    tool, _ = world.camera.model.project([[0.45, 0.16, 0.15]])
+    u, v = tool[0].astype(int)
+    assert image.depth[v, u] < world.camera.model.project([[0.35, 0.16, 0.15]])[1][0]
+    cubes = np.zeros(image.depth.shape, np.bool_)
+    for cube in CUBES:
+        cubes |= pixels_of(image, cube.rgb)
+    # Saturation of everything else, as in HSV.
+    high, low = image.rgb.max(-1).astype(float), image.rgb.min(-1).astype(float)
+    saturation = (high - low) / np.maximum(high, 1.0)
+    assert np.percentile(saturation[~cubes], 99.5) < 0.43
