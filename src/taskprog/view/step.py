@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,6 +54,18 @@ def steps_of(events: Iterable[Event]) -> list[Step]:
         stack = stack_after(stack, event)
         steps.append(Step(event, stack))
     return steps
+
+
+def target_of(event: Event, places: Mapping[str, Point]) -> Point | None:
+    """Where a call of the form ``move_to(object, metres)`` is heading: so far above the object's centre.
+
+    None for other calls, and for an object that is not in ``places`` (centres in ``base``, metres).
+    """
+    match event.args:
+        case (str(name), float(height)) if name in places:
+            x, y, z = places[name]
+            return x, y, z + height
+    return None
 
 
 def signature(op: str, args: Iterable[str | float]) -> str:

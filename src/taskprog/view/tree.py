@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
@@ -83,8 +83,8 @@ def outcome_text(event: Event) -> Text:
     return text
 
 
-def render_tree(trace: Trace) -> Tree:
-    """The whole run, to be printed with rich.
+def render_tree(trace: Trace, fold: bool = False) -> Tree:
+    """The whole run, to be printed with rich; ``fold`` hides what returned programs called.
 
     Raises:
         ValueError: the events do not nest.
@@ -95,20 +95,34 @@ def render_tree(trace: Trace) -> Tree:
         title.append(f"  planner {trace.planner}", style="dim")
     tree = Tree(title, guide_style="dim")
     if calls.root is not None:
-        _grow(tree, calls.root)
+        _grow(tree, calls.root, fold)
     if calls.finish is not None:
         tree.add(_finish_text(calls.finish))
     return tree
 
 
-def _grow(branch: Tree, node: CallNode) -> None:
+def _grow(branch: Tree, node: CallNode, fold: bool) -> None:
     text = call_text(node.call)
     if node.end is not None and node.end.kind is EventKind.OUTCOME:
         text.append("  ")
         text.append_text(outcome_text(node.end))
     grown = branch.add(text)
+    if fold and node.end is not None and node.end.kind is EventKind.RETURN:
+        primitives, failed = _count(node)
+        text.append(f"  {primitives} primitives", style="dim")
+        if failed:
+            text.append(f", {failed} failed", style="red")
+        return
     for child in node.children:
-        _grow(grown, child)
+        _grow(grown, child, fold)
+
+
+def _count(node: CallNode) -> tuple[int, int]:
+    """Primitives that ended below a call, and how many of them failed."""
+    if node.end is not None and node.end.kind is EventKind.OUTCOME:
+        return 1, int(node.failed)
+    counts = [_count(child) for child in node.children]
+    return sum(c[0] for c in counts), sum(c[1] for c in counts)
 
 
 def _finish_text(event: Event) -> Text:
@@ -118,41 +132,39 @@ def _finish_text(event: Event) -> Text:
     return text
 
 
-class TreePrinter:
-    """Prints a run as it happens: a line for each call, indented by depth, a primitive's with its outcome."""
+class TraceTree:
+    """A run as it happens, for rich's ``Live``: what has returned is folded to a line until the end.
 
-    def __init__(self, console: Console):
-        self._console = console
-        self._open: Event | None = None  # a primitive or program whose line is not yet printed
+    So it fits a terminal while the run lasts; after FINISH it is the whole tree.
+    """
 
-    def event(self, event: Event) -> None:
-        """Take in the next event of the run."""
-        if event.kind is EventKind.OUTCOME:
-            self._open = None
-            line = self._line(event)
-            line.append("  ")
-            line.append_text(outcome_text(event))
-            self._print(line, event)
-            return
-        if self._open is not None:
-            self._print(self._line(self._open), self._open)
-            self._open = None
-        if event.kind is EventKind.CALL:
-            self._open = event
-        elif event.kind is EventKind.FINISH:
-            self._print(_finish_text(event), event)
+    def __init__(self, trace: Trace | None = None):
+        self.trace = trace or Trace()
+        self._lock = threading.Lock()  # events come from another thread than the one that draws
 
-    @property
-    def running(self) -> str:
-        """The call that has begun last and not ended, for a progress line; empty if there is none."""
-        return signature(self._open.op, self._open.args) if self._open else ""
+    def add(self, event: Event) -> None:
+        """Take in the next event of the run; one with index 0 starts a new run."""
+        with self._lock:
+            if event.index == 0:
+                self.trace.events.clear()
+            self.trace.events.append(event)
 
-    def _line(self, event: Event) -> Text:
-        line = Text("│  " * event.depth, style="dim")
-        line.append_text(call_text(event))
-        return line
+    def __rich__(self) -> Tree:
+        with self._lock:
+            events = list(self.trace.events)
+        whole = not events or events[-1].kind is EventKind.FINISH
+        snapshot = Trace(self.trace.planner, self.trace.task, self.trace.objects, events)
+        tree = render_tree(snapshot, fold=not whole)
+        if not whole:
+            tree.add(_progress_text(events))
+        return tree
 
-    def _print(self, line: Text, event: Event) -> None:
-        stamp = Text(f"{event.time:7.1f} s  ", style="dim")
-        stamp.append_text(line)
-        self._console.print(stamp, highlight=False, soft_wrap=True)
+
+def _progress_text(events: Sequence[Event]) -> Text:
+    """One line that says how far the run is."""
+    last = events[-1]
+    primitives = sum(e.kind is EventKind.OUTCOME for e in events)
+    text = Text(f"{last.step} decisions, {primitives} primitives, t = {last.time:.1f} s", style="dim")
+    if last.kind is EventKind.CALL:
+        text.append(f"  ▶ {signature(last.op, last.args)}", style="yellow")
+    return text
