@@ -37,7 +37,7 @@ def test_objects_are_cubes_in_their_colours_and_fade_when_hidden() -> None:
 def test_a_running_move_shows_its_target_an_arrow_to_it_and_the_object() -> None:
     shapes = trace_shapes(example_steps(CARRYING), OBJECTS)
     x, y, z = PLACES["green"]
-    target = (x, y, pytest.approx(z + 0.045))
+    target = pytest.approx((x, y, z + 0.045))
     (ghost,) = of(shapes, scene.TARGET)
     assert ghost.points[0] == target
     assert ghost.colour[:3] == colour_of("red")[:3], "the ghost is of the cube that will be there"
@@ -98,7 +98,9 @@ def test_a_box_has_twelve_edges_of_its_size() -> None:
 @pytest.mark.parametrize(
     ("kind", "points", "size", "message"),
     [
-        (ShapeKind.ARROW, 1, 0.1, "needs 2 points"),
+        (ShapeKind.ARROW, 1, 0.1, "2 points are wanted, not 1"),
+        (ShapeKind.SPHERE, 2, 0.1, "1 points are wanted, not 2"),
+        (ShapeKind.PATH, 1, 0.1, "2 or more points"),
         (ShapeKind.SEGMENTS, 3, 0.1, "pairs"),
         (ShapeKind.CUBE, 1, 0.0, "positive"),
     ],

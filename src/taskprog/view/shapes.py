@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from math import cos, sin
+from math import cos, inf, sin
 
 from taskprog.view.step import Point
 
@@ -22,6 +22,17 @@ class ShapeKind(Enum):
     TEXT = "text"  # one point, the middle of the text, which always faces the viewer; size: height of an "A"
 
 
+# The fewest and the most points of each kind.
+_POINTS = {
+    ShapeKind.CUBE: (1, 1),
+    ShapeKind.SPHERE: (1, 1),
+    ShapeKind.ARROW: (2, 2),
+    ShapeKind.PATH: (2, inf),
+    ShapeKind.SEGMENTS: (2, inf),
+    ShapeKind.TEXT: (1, 1),
+}
+
+
 @dataclass(frozen=True)
 class Shape:
     """One shape. ``namespace`` and ``id`` stay the same for as long as it means the same thing.
@@ -32,7 +43,7 @@ class Shape:
         yaw: of a CUBE about z, radians.
 
     Raises:
-        ValueError: too few points for the kind, an odd number of ends, or a size that is not positive.
+        ValueError: too few or too many points for the kind, an odd number of ends, or a size not above zero.
     """
 
     kind: ShapeKind
@@ -45,9 +56,10 @@ class Shape:
     text: str = ""
 
     def __post_init__(self) -> None:
-        least = {ShapeKind.ARROW: 2, ShapeKind.PATH: 2, ShapeKind.SEGMENTS: 2}.get(self.kind, 1)
-        if len(self.points) < least:
-            raise ValueError(f"{self.kind.value} needs {least} points or more, got {len(self.points)}")
+        count, (least, most) = len(self.points), _POINTS[self.kind]
+        if not least <= count <= most:
+            wanted = f"{least:g}" if least == most else f"{least:g} or more"
+            raise ValueError(f"{self.kind.value}: {wanted} points are wanted, not {count}")
         if self.kind is ShapeKind.SEGMENTS and len(self.points) % 2:
             raise ValueError(f"segments need pairs of points, got {len(self.points)}")
         if not self.size > 0:
