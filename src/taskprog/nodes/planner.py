@@ -119,6 +119,9 @@ class PlannerNode(Node):
             "execute_task",
             accept=self._accept,
             execute=self._execute,
+            failure=lambda text: ExecuteTask.Result(
+                error_code=ExecuteTask.Result.PLANNER_ERROR, message=text
+            ),
             preempt=lambda goal: bool(goal.preempt),
             on_rejected=self._on_rejected,
         )

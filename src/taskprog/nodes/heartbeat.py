@@ -1,0 +1,101 @@
+"""Signs of life between nodes, on wall time: ``diagnostics`` carries one status a node, twice a second."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+from taskprog.nodes.qos import LATCHED
+
+PERIOD = 0.5  # seconds of wall time between heartbeats
+TIMEOUT = 2.0  # seconds of wall time without one after which a node counts as dead
+TOPIC = "diagnostics"
+
+
+class Heartbeat:
+    """Publishes that ``node`` lives and that its executor still calls back."""
+
+    def __init__(self, node: Node):
+        self._node = node
+        self._name = node.get_fully_qualified_name()
+        self._publisher = node.create_publisher(DiagnosticArray, TOPIC, LATCHED)
+        # Simulated time may stand still; life does not.
+        node.create_timer(
+            PERIOD,
+            self._beat,
+            callback_group=MutuallyExclusiveCallbackGroup(),
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )
+        self._beat()
+
+    def _beat(self) -> None:
+        message = DiagnosticArray()
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        message.status = [DiagnosticStatus(level=DiagnosticStatus.OK, name=self._name, message="alive")]
+        self._publisher.publish(message)
+
+
+class HeartbeatMonitor:
+    """Watches other nodes' heartbeats.
+
+    Args:
+        node: the node that watches; names are looked up in its namespace.
+        names: nodes to watch, for example ``("executor", "perception")``.
+        timeout: seconds of wall time without a heartbeat until a node counts as dead.
+        lost: called once with the name when a node that lived dies, again only after it came back.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        names: Sequence[str],
+        timeout: float = TIMEOUT,
+        lost: Callable[[str], None] | None = None,
+    ):
+        namespace = node.get_namespace().rstrip("/")
+        self._names = {f"{namespace}/{name}": name for name in names}
+        self._timeout = timeout
+        self._lost = lost
+        self._lock = threading.Lock()
+        self._seen: dict[str, float] = {}  # name: time.monotonic()
+        self._living: set[str] = set()
+        group = MutuallyExclusiveCallbackGroup()
+        node.create_subscription(DiagnosticArray, TOPIC, self._on_beat, LATCHED, callback_group=group)
+        if lost is not None:
+            node.create_timer(
+                timeout / 8, self._look, callback_group=group, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            )
+
+    def alive(self, name: str) -> bool:
+        """Whether ``name`` was heard of within the timeout; False before its first heartbeat.
+
+        Raises:
+            KeyError: ``name`` is not watched.
+        """
+        if name not in self._names.values():
+            raise KeyError(f"{name!r} is not watched, only {', '.join(self._names.values())}")
+        with self._lock:
+            return time.monotonic() - self._seen.get(name, -float("inf")) < self._timeout
+
+    def _on_beat(self, message: DiagnosticArray) -> None:
+        now = time.monotonic()
+        with self._lock:
+            for status in message.status:
+                name = self._names.get(status.name)
+                if name is not None:
+                    self._seen[name] = now
+                    self._living.add(name)
+
+    def _look(self) -> None:
+        with self._lock:
+            dead = [n for n in self._living if time.monotonic() - self._seen[n] >= self._timeout]
+            self._living.difference_update(dead)
+        if self._lost is not None:
+            for name in dead:
+                self._lost(name)
