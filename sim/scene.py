@@ -73,7 +73,7 @@ def add_room(bullet: Bullet, drawn: bool) -> None:
 
 
 def add_cube(bullet: Bullet, index: int, position: Vector, yaw: float) -> int:
-    """Put cube ``index`` of ``CUBES`` at ``position``, metres, turned by ``yaw`` radians; returns its body."""
+    """Put cube ``index`` of ``CUBES`` at ``position``, metres, turned by ``yaw`` radians; gives its body."""
     body = _box(bullet, (CUBE_SIZE,) * 3, position, CUBES[index].rgb, CUBE_MASS, True, yaw)
     pybullet.changeDynamics(
         body,

@@ -5,6 +5,7 @@ One thread owns a ``World``. Every number is in frame ``base``, metres, radians,
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,18 +15,20 @@ from numpy.typing import NDArray
 
 from taskprog.perception.camera import CameraModel
 from taskprog.resources import share_dir
-from taskprog.tasks.block_stacking import Layout, random_layout
+from taskprog.tasks.block_stacking import Layout, StackingTask, random_layout
 from taskprog.tasks.table_top import CAMERA_SIZE
 from taskprog_sim.bullet import TIME_STEP, Bullet
 from taskprog_sim.camera import Camera, Image, draw
 from taskprog_sim.sawyer import Sawyer
 from taskprog_sim.scene import add_cube, add_room, check_scene
+from taskprog_sim.scorer import StabilityCheck
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 # Bullet keeps a margin around boxes; cubes start this much above the table and settle into it.
 START_GAP = 0.0005
+CHECK_STEPS = 12  # between two looks at a tower that is to stand still
 
 
 @dataclass(frozen=True)
@@ -71,19 +74,21 @@ class World:
         model = CameraModel.table_top(*camera_size)
         backdrop = _take_backdrop(model)
         self._gui = gui
+        self._steps = -1
         self._bullet = Bullet(gui)
         self.camera = Camera(model, self._bullet.client, backdrop, lambda: self.time)
         self.reset(scene, seed)
 
     def reset(self, scene: str, seed: int, layout: Layout | None = None) -> None:
-        """Start anew: time 0, arm neutral, cubes as in ``layout`` (by default that of ``seed``).
+        """Start anew: arm neutral, cubes as in ``layout`` (by default that of ``seed``).
 
         Raises:
             ValueError: there is no such scene; the world stays as it was.
         """
         check_scene(scene)
         layout = random_layout(seed) if layout is None else layout
-        self.scene, self.seed, self._steps = scene, seed, 0
+        self.scene, self.seed = scene, seed
+        self._steps += 1  # time goes on, so that nothing after a reset has a stamp from before it
         self._bullet.clear()
         add_room(self._bullet, drawn=self._gui)
         self.sawyer = Sawyer(self._bullet, share_dir() / "models" / "sawyer" / "sawyer.urdf")
@@ -94,7 +99,7 @@ class World:
 
     @property
     def time(self) -> float:
-        """Simulated seconds since the last reset."""
+        """Simulated seconds; never goes back, not even at a reset."""
         return self._steps * TIME_STEP
 
     def step(self, n: int = 1) -> None:
@@ -112,6 +117,10 @@ class World:
         positions, quaternions = zip(*poses, strict=True)
         return CubePoses(np.array(positions), np.array(quaternions))
 
+    def positions(self) -> NDArray[np.float64]:
+        """(8, 3) centres of the cubes; see ``cube_poses``."""
+        return self.cube_poses().positions
+
     def touching(self, above: int, below: int) -> bool:
         """Whether two cubes, by their indices, are in contact."""
         points = pybullet.getContactPoints(
@@ -119,12 +128,21 @@ class World:
         )
         return len(points) > 0
 
-    def touched_by_robot(self, cube: int) -> bool:
-        """Whether any part of the arm or the gripper touches a cube."""
+    def held(self, cube: int) -> bool:
+        """Whether a cube, by its index, is between the gripper's fingers and touches both."""
         points = pybullet.getContactPoints(
             self._cubes[cube], self.sawyer.body, physicsClientId=self._bullet.client
         )
-        return len(points) > 0
+        return set(self.sawyer.finger_links) <= {point[4] for point in points}
+
+    def check(self, task: StackingTask, stable_for: float) -> list[tuple[int, int]]:
+        """Let ``stable_for`` seconds go by; the task's relations that did not hold all that time."""
+        check = StabilityCheck(task)
+        check.observe(self)
+        for _ in range(math.ceil(stable_for / (CHECK_STEPS * TIME_STEP))):
+            self.step(CHECK_STEPS)
+            check.observe(self)
+        return check.failed
 
     def close(self) -> None:
         """Disconnect from the physics; the world is of no use afterwards."""

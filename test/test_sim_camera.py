@@ -45,7 +45,7 @@ def distance_to_cube(
     """(N,) metres between points and the surface of a cube."""
     local = np.abs(Rotation.from_quat(quaternion).inv().apply(points - centre)) - CUBE_SIZE / 2
     outside = np.linalg.norm(np.maximum(local, 0.0), axis=1)
-    return np.abs(outside + np.minimum(local.max(axis=1), 0.0))
+    return np.asarray(np.abs(outside + np.minimum(local.max(axis=1), 0.0)))
 
 
 def test_points_that_it_sees_lie_on_the_cubes_within_a_millimetre(seen: tuple[World, Image]) -> None:

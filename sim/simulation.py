@@ -1,0 +1,88 @@
+"""A world with its two controllers: what a tick of simulated time does."""
+
+from __future__ import annotations
+
+from taskprog.control.robot import ARM_JOINTS
+from taskprog.tasks.block_stacking import Layout
+from taskprog_sim.arm_controller import ArmController, Motion
+from taskprog_sim.arm_goal import ArmGoal, ArmLimits
+from taskprog_sim.bullet import TIME_STEP
+from taskprog_sim.gripper_controller import GripperController, GripperMotion
+from taskprog_sim.sawyer import CLOSED_WIDTH, OPEN_WIDTH, JointReadings
+from taskprog_sim.world import World
+
+
+class Simulation:
+    """Steps a ``World`` and its arm and gripper controllers together. For one thread only.
+
+    Attributes:
+        world: the physics.
+        arm, gripper: the controllers, made anew at every reset.
+    """
+
+    def __init__(self, world: World):
+        self.world = world
+        self._make_controllers()
+
+    def _make_controllers(self) -> None:
+        limits = self.world.sawyer.limits
+        readings = self.world.sawyer.read()
+        arm_limits = ArmLimits(ARM_JOINTS, limits.lower, limits.upper, limits.velocity)
+        self.arm = ArmController(arm_limits, readings.arm_positions)
+        self.gripper = GripperController(CLOSED_WIDTH, OPEN_WIDTH, OPEN_WIDTH)
+
+    @property
+    def time(self) -> float:
+        """Simulated seconds, the world's."""
+        return self.world.time
+
+    @property
+    def moving(self) -> bool:
+        """Whether an arm or gripper motion runs."""
+        return self.arm.active or self.gripper.active
+
+    def readings(self) -> JointReadings:
+        """What the joints measure now."""
+        return self.world.sawyer.read()
+
+    def follow(self, goal: ArmGoal) -> Motion:
+        """Start a trajectory; it goes on with every tick."""
+        return self.arm.start(goal, self.time)
+
+    def move_gripper(self, width: float, force: float) -> GripperMotion:
+        """Start a gripper motion to ``width`` metres with at most ``force`` newtons (0: default).
+
+        Raises:
+            ValueError: out of the gripper's range.
+        """
+        return self.gripper.start(width, force, self.time, self.readings().gripper_width)
+
+    def cancel_gripper(self) -> None:
+        """Stop the gripper where it is."""
+        self.gripper.cancel(self.readings().gripper_width)
+        self.world.sawyer.command_gripper(self.gripper.setpoint, self.gripper.force)
+
+    def tick(self) -> None:
+        """One step of time, with the motors driven as the controllers say."""
+        if self.moving:
+            readings = self.readings()
+            if self.arm.active:
+                setpoint = self.arm.update(
+                    self.time, TIME_STEP, readings.arm_positions, readings.arm_velocities
+                )
+                self.world.sawyer.command_arm(setpoint.positions, setpoint.velocities)
+            if self.gripper.active:
+                width = self.gripper.update(self.time, TIME_STEP, readings.gripper_width)
+                self.world.sawyer.command_gripper(width, self.gripper.force)
+        self.world.step()
+
+    def reset(self, scene: str, seed: int, layout: Layout | None = None) -> None:
+        """Put the world back to a start layout, arm and gripper at rest; motions are cancelled.
+
+        Raises:
+            ValueError: no such scene; everything stays as it was.
+        """
+        self.world.reset(scene, seed, layout)
+        self.arm.abandon("the world was reset")
+        self.gripper.cancel(self.readings().gripper_width)
+        self._make_controllers()
