@@ -61,14 +61,14 @@ class SingleGoalServer:
     one take its place. A preempting goal first cancels the running one, waits until that has ended, and then
     starts.
 
-    How a goal ends follows from its result: succeeded if ``succeeded(result)``, else canceled if a client asked
-    for that, else aborted (preempted goals, too).
+    How a goal ends follows from its result: succeeded if ``succeeded(result)``, else canceled if a client
+    asked for that, else aborted (preempted goals, too).
 
     Args:
         accept: goal -> reason to reject it, or None. Quick: cancel requests wait behind it.
-        execute: (goal, cancel, feedback) -> result; blocks, in a thread of the executor. When ``cancel`` is set
-            it stops and returns a result that says so; it may be set from the start, then nothing must be done
-            at all. ``cancel.reason`` is ``CANCELLED``, ``PREEMPTED`` or ``SHUTDOWN``.
+        execute: (goal, cancel, feedback) -> result; blocks, in a thread of the executor. When ``cancel`` is
+            set it stops and returns a result that says so; it may be set from the start, then nothing must be
+            done at all. ``cancel.reason`` is ``CANCELLED``, ``PREEMPTED`` or ``SHUTDOWN``.
         failure: text -> result of a goal whose execution raised that.
         preempt: whether a goal may replace the running one: always, never, or as a function of it says.
         succeeded: of a result; by default, whether its ``error_code`` is 0.

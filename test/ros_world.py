@@ -1,0 +1,125 @@
+"""A DDS domain of its own for each test, with nodes that spin in the background."""
+
+from __future__ import annotations
+
+import fcntl
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.node import Node
+
+T = TypeVar("T")
+
+# On Linux these domains' ports lie above the ephemeral range; stacks that people start use 0 to 101.
+DOMAINS = range(215, 233)
+TIMEOUT = 10.0  # seconds of wall time that a test waits for anything
+
+
+@contextmanager
+def free_domain() -> Iterator[int]:
+    """A DDS domain that no other test of this machine uses meanwhile."""
+    for domain in DOMAINS:
+        path = Path(tempfile.gettempdir()) / f"sawyer_ntp_test_domain_{domain}.lock"
+        with path.open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield domain
+            return
+    raise RuntimeError(f"all test domains ({DOMAINS.start} to {DOMAINS.stop - 1}) are in use")
+
+
+class RosWorld:
+    """A ROS context in ``domain``; its nodes are spun by one executor until ``close``."""
+
+    def __init__(self, domain: int):
+        self.domain = domain
+        self.context = Context()
+        rclpy.init(args=[], context=self.context, domain_id=domain)
+        self._executor = MultiThreadedExecutor(8, context=self.context)
+        self._nodes: list[Node] = []
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def _spin(self) -> None:
+        try:
+            self._executor.spin()
+        except ExternalShutdownException:
+            return
+        except Exception as error:  # shown by close(), in the test's thread
+            self._error = error
+
+    def node(self, name: str, **options: Any) -> Node:
+        """A new plain node that spins."""
+        return self.add(rclpy.create_node(name, context=self.context, **options))
+
+    def add(self, node: Node) -> Node:
+        """Spin ``node``, which was made with ``context=self.context``."""
+        self._nodes.append(node)
+        self._executor.add_node(node)
+        return node
+
+    def remove(self, node: Node) -> None:
+        """Destroy a node as if its process had ended."""
+        self._nodes.remove(node)
+        node.destroy_node()
+        self._executor.remove_node(node)
+
+    def close(self) -> None:
+        """Destroy all nodes, and raise what a callback raised."""
+        for node in reversed(self._nodes):
+            node.destroy_node()
+        self._executor.shutdown(TIMEOUT)
+        self._thread.join(TIMEOUT)
+        rclpy.try_shutdown(context=self.context)
+        if self._error is not None:
+            raise self._error
+
+
+def wait(event: threading.Event, what: str = "the event") -> None:
+    """Wait for an event, or fail."""
+    assert event.wait(TIMEOUT), f"{what} did not happen within {TIMEOUT:g} s"
+
+
+def wait_until(condition: Callable[[], bool], what: str = "the condition") -> None:
+    """Wait until ``condition`` holds, for what tells nobody when it changes; or fail."""
+    end = time.monotonic() + TIMEOUT
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < end, f"{what} did not come true within {TIMEOUT:g} s"
+        pause.wait(0.01)
+
+
+class Background(threading.Thread):
+    """Runs a function in a thread of its own."""
+
+    def __init__(self, function: Callable[[], T]):
+        super().__init__(daemon=True)
+        self._function = function
+        self._value: Any = None
+        self._error: Exception | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._value = self._function()
+        except Exception as error:  # raised again by result()
+            self._error = error
+
+    def result(self) -> Any:
+        """What the function returned or raised; fails if it takes too long."""
+        self.join(TIMEOUT)
+        assert not self.is_alive(), f"still running after {TIMEOUT:g} s"
+        if self._error is not None:
+            raise self._error
+        return self._value
