@@ -119,10 +119,10 @@ def test_objects_of_other_colours_are_unknown(rgb: tuple[float, float, float]) -
         places, yaws = scattered(6)
         scene.place(places, yaws)
         detector = CubeDetector(scene.camera)
-        assert detector.unknown(scene.render()[0]) == []
+        assert detector.unknown(detector.segmenter.blobs(scene.render()[0])) == []
         place = (0.84, 0.0, TABLE_HEIGHT + CUBE_SIZE / 2)
         scene.box(place, (CUBE_SIZE,) * 3, rgb)
-        found = detector.unknown(scene.render()[0])
+        found = detector.unknown(detector.segmenter.blobs(scene.render()[0]))
         assert len(found) == 1
         assert np.linalg.norm(found[0].position - place) < 0.01
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -28,7 +29,7 @@ class Detection:
     """One object in one image.
 
     Attributes:
-        name: the cube's, or "unknown".
+        name: the cube's; "unknown", or "second red", for what is none of the known cubes.
         category: "cube", or "unknown".
         position: (3,) float64, centre, metres, frame ``base``.
         yaw: radians about z, in [-pi/4, pi/4).
@@ -53,11 +54,14 @@ class CubeDetector:
 
     Args:
         camera: whose images these are.
+
+    Attributes:
+        segmenter: finds the blobs that are looked at.
     """
 
     def __init__(self, camera: CameraModel) -> None:
         self.camera = camera
-        self._segmenter = ColourSegmenter(camera)
+        self.segmenter = ColourSegmenter(camera)
 
     def detect(self, rgb: NDArray[np.uint8], depth: NDArray[np.float32] | None = None) -> list[Detection]:
         """The known cubes in an image, at most one a colour.
@@ -71,7 +75,7 @@ class CubeDetector:
         """
         if depth is not None and depth.shape != rgb.shape[:2]:
             raise ValueError(f"depth {depth.shape} and colour {rgb.shape[:2]} images differ in size")
-        blobs = [blob for blob in self._segmenter.blobs(rgb) if blob.name is not None]
+        blobs = [blob for blob in self.segmenter.blobs(rgb) if blob.name is not None]
         found = []
         for name, group in groupby(sorted(blobs, key=lambda blob: str(blob.name)), lambda blob: blob.name):
             pieces = sorted(group, key=lambda blob: -blob.area)
@@ -84,17 +88,30 @@ class CubeDetector:
                 found.append(detection)
         return found
 
-    def unknown(self, rgb: NDArray[np.uint8]) -> list[Detection]:
-        """Strongly coloured things of about a cube's size on the table that have no cube's colour."""
+    def unknown(self, blobs: Iterable[Blob]) -> list[Detection]:
+        """Strongly coloured things of about a cube's size, as on the table, that are none of the known cubes.
+
+        That is what has no cube's colour, and a second thing of a cube's colour.
+
+        Args:
+            blobs: of one image, as ``ColourSegmenter.blobs`` gives them.
+        """
         found = []
-        for blob in self._segmenter.blobs(rgb):
+        first: dict[str, Blob] = {}
+        for blob in blobs:
             position = centre_at_height(self.camera, blob.centroid, TABLE_HEIGHT + CUBE_SIZE / 2)
-            if blob.name is not None or not _inside(position[None])[0]:
+            if not _inside(position[None])[0]:
                 continue
-            seen = blob.area / outline_area(self.camera, position)
+            drawn = outline_area(self.camera, position)
+            if blob.name is not None:
+                other = first.setdefault(blob.name, blob)
+                if np.linalg.norm(other.centroid - blob.centroid) < 2 * np.sqrt(drawn):
+                    continue
+            seen = blob.area / drawn
             if UNKNOWN_SEEN[0] <= seen <= UNKNOWN_SEEN[1]:
                 size = np.full(3, CUBE_SIZE * np.sqrt(seen))
-                found.append(Detection("unknown", "unknown", position, 0.0, size, 0.5, blob.centroid, seen))
+                name = "unknown" if blob.name is None else f"second {blob.name}"
+                found.append(Detection(name, "unknown", position, 0.0, size, 0.5, blob.centroid, seen))
         return found
 
     def _on_table(self, name: str, pieces: list[Blob]) -> Detection | None:

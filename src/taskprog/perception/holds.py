@@ -1,0 +1,153 @@
+"""Which cube is held when, from what a video shows of each cube: no geometry, no assumption about the hand.
+
+A hand, an arm or another cube before a cube takes pixels away from it; only motion shows it where it was
+not before. So a cube moves when a good part of what is seen of it lies outside its best view at rest, and
+one at a time moves, for there is one hand. A carry lasts until another cube starts: a pause in mid-air does
+not end it. It ends, looking back, at the first frame from which the cube stays where it is in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from taskprog.perception.views import Mask, View, grown, outside
+
+MOVED = 0.30  # share of a view outside the view at rest that only motion explains
+SAME = 0.12  # share that noise and compression explain
+VISIBLE = 0.10  # of its area at rest: less of a cube says nothing about its motion
+BETTER = 1.05  # a view is better than another if it has this many times the pixels
+GOOD = 0.95  # a view with this share of the best view's pixels is as good
+
+Views = Sequence[View | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Rest:
+    """A cube at rest in a row of frames.
+
+    Attributes:
+        view: the one that shows most of it.
+        frame: index of that view's frame.
+        good: indices of the frames that show about as much.
+    """
+
+    view: View
+    frame: int
+    good: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Frames [start, stop) in which one cube is carried, and how it rests afterwards."""
+
+    cube: int
+    start: int
+    stop: int
+    rest: Rest
+
+
+def rest_at(views: Views, frames: Iterable[int], shape: tuple[int, int]) -> Rest | None:
+    """How a cube rests in ``frames``, walking through them for as long as it stays; None if never seen."""
+    best: View | None = None
+    best_frame = -1
+    mask: Mask = np.zeros(0, bool)
+    stays: list[tuple[int, int]] = []
+    for frame in frames:
+        view = views[frame]
+        if view is None:
+            continue
+        if (
+            best is not None
+            and outside(view, mask) > SAME
+            # unless it is the best view so far that is partly hidden:
+            and (view.area < BETTER * best.area or outside(best, grown(view, shape)) > SAME)
+        ):
+            break
+        if best is None or view.area > BETTER * best.area:
+            best, best_frame, mask = view, frame, grown(view, shape)
+        stays.append((frame, view.area))
+    if best is None:
+        return None
+    return Rest(best, best_frame, tuple(frame for frame, area in stays if area >= GOOD * best.area))
+
+
+class HoldFinder:
+    """Finds the carries in a video.
+
+    Args:
+        views: of each cube, in each frame.
+        shape: (height, width) of the frames.
+    """
+
+    def __init__(self, views: Sequence[Views], shape: tuple[int, int]) -> None:
+        self._views = views
+        self._shape = shape
+        self._frames = len(views[0]) if views else 0
+        self.start = [rest_at(cube, range(self._frames), shape) for cube in views]
+        self._rest = list(self.start)
+        self._mask = [None if rest is None else grown(rest.view, shape) for rest in self.start]
+
+    def find(self) -> list[Hold]:
+        """The carries, in order. ``start`` holds, for each cube, how it rests before it is first moved."""
+        holds: list[Hold] = []
+        moving: int | None = None
+        began = 0
+        for frame in range(self._frames):
+            starter = self._starts(frame, moving)
+            if starter is None:
+                continue
+            first = self._first_moved(starter, frame, began)
+            if moving is not None:
+                holds += self._end(moving, began, first)
+            moving, began = starter, first
+        if moving is not None:
+            holds += self._end(moving, began, self._frames)
+        return holds
+
+    def _starts(self, frame: int, moving: int | None) -> int | None:
+        """The cube, not the moving one, that is seen to have moved in this frame and in its next view."""
+        best, most = None, 0.0
+        for cube in range(len(self._views)):
+            share = 0.0 if cube == moving else self._moved(cube, frame)
+            if share > max(MOVED, most):
+                later = next(
+                    (f for f in range(frame + 1, self._frames) if self._views[cube][f] is not None), None
+                )
+                if later is not None and self._moved(cube, later) > MOVED:
+                    best, most = cube, share
+        return best
+
+    def _moved(self, cube: int, frame: int) -> float:
+        view, mask, rest = self._views[cube][frame], self._mask[cube], self._rest[cube]
+        if view is None or mask is None or rest is None:
+            return 0.0
+        if view.area < VISIBLE * rest.view.area:
+            return 0.0
+        return outside(view, mask)
+
+    def _first_moved(self, cube: int, frame: int, earliest: int) -> int:
+        while frame - 1 > earliest and self._moved(cube, frame - 1) > SAME:
+            frame -= 1
+        return frame
+
+    def _end(self, cube: int, start: int, stop: int) -> list[Hold]:
+        """The carry of a cube that another cube's motion, or the video's end, ends at frame ``stop``."""
+        views = self._views[cube]
+        backwards = rest_at(views, range(stop - 1, start, -1), self._shape)
+        if backwards is None:
+            return []
+        onwards = rest_at(views, range(backwards.good[0], self._frames), self._shape) or backwards
+        rest = max((backwards, onwards), key=lambda r: r.view.area)
+        mask = grown(rest.view, self._shape)
+        release = stop
+        for frame in range(min(stop, backwards.frame + 1) - 1, start, -1):
+            view = views[frame]
+            if view is not None and outside(view, mask) > SAME:
+                break
+            release = frame
+        self._rest[cube] = rest
+        self._mask[cube] = mask
+        return [Hold(cube, start, release, rest)]

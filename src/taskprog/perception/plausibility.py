@@ -1,0 +1,98 @@
+"""Whether a video shows what its reader expects: known cubes of the known size, seen by the known camera."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from taskprog.perception.camera import CameraModel
+from taskprog.perception.colours import SEEN_REGION
+from taskprog.perception.detection import Detection
+from taskprog.perception.errors import UnknownObject, WrongCamera
+from taskprog.perception.holds import Rest
+from taskprog.perception.silhouette import outline
+from taskprog.tasks.table_top import CUBE_SIZE
+
+Floats = NDArray[np.float64]
+
+MATCH = 0.70  # overlap (intersection over union) of a cube's view and its predicted outline, at the best yaw
+PERSISTENT = 0.5  # share of the frames in which something unknown must be seen to be there
+_YAWS = np.arange(0.0, np.pi / 2, np.pi / 18)
+
+
+def check_cubes(camera: CameraModel, names: Sequence[str], rests: Sequence[Rest], positions: Floats) -> None:
+    """Check that cubes at rest look as the camera would see them.
+
+    Args:
+        camera: that is said to have filmed.
+        names: of N cubes.
+        rests: of the N cubes.
+        positions: (N, 3) that were concluded, metres, frame ``base``.
+
+    Raises:
+        WrongCamera: most do not.
+        UnknownObject: a few do not.
+    """
+    overlaps = np.array([_overlap(camera, r, p) for r, p in zip(rests, positions, strict=True)])
+    odd = [name for name, overlap in zip(names, overlaps, strict=True) if overlap < MATCH]
+    if 2 * len(odd) > len(names):
+        scale = np.median([_scale(camera, r, p) for r, p in zip(rests, positions, strict=True)])
+        raise WrongCamera(
+            f"{len(odd)} of {len(names)} cubes do not look as the given camera would see them: outlines "
+            f"overlap by {np.median(overlaps):.0%}, sizes are {scale:.2f} of what is expected; send the "
+            "camera_info and pose of the camera that filmed"
+        )
+    if odd:
+        raise UnknownObject(
+            f"{' and '.join(odd)}: not a whole cube of {CUBE_SIZE * 1e3:.0f} mm on the table when "
+            " the video starts"
+        )
+
+
+def check_unknown(sightings: Sequence[Sequence[Detection]]) -> None:
+    """Check that nothing unknown is there for most of the video.
+
+    Args:
+        sightings: for each frame, the unknown things in it.
+
+    Raises:
+        UnknownObject: something is.
+    """
+    if sum(bool(frame) for frame in sightings) > PERSISTENT * len(sightings):
+        thing = next(frame[0] for frame in sightings if frame)
+        what = "an object of no known colour" if thing.name == "unknown" else f"a {thing.name} object"
+        x, y = thing.position[:2]
+        raise UnknownObject(
+            f"the video shows {what} at x {x:.2f} m, y {y:.2f} m; only the known cubes may be on the table"
+        )
+
+
+def in_region(position: Floats) -> bool:
+    """Whether a position (3,) is one that the camera is meant to see cubes at."""
+    return SEEN_REGION.contains((float(position[0]), float(position[1]), float(position[2])))
+
+
+def _overlap(camera: CameraModel, rest: Rest, position: Floats) -> float:
+    """Intersection over union of a view and the outline of a cube there, at the best yaw."""
+    if not in_region(position):
+        return 0.0
+    v, u = np.divmod(rest.view.pixels, camera.width)
+    best = 0.0
+    for yaw in _YAWS:
+        corners = outline(camera, position, yaw)
+        low = np.floor(np.minimum(corners.min(axis=0), [u.min(), v.min()])).astype(int) - 1
+        high = np.ceil(np.maximum(corners.max(axis=0), [u.max(), v.max()])).astype(int) + 2
+        drawn = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
+        seen = np.zeros_like(drawn)
+        cv2.fillConvexPoly(drawn, np.round(corners - low).astype(np.int32), 1)
+        seen[v - low[1], u - low[0]] = 1
+        best = max(best, float((drawn & seen).sum() / (drawn | seen).sum()))
+    return best
+
+
+def _scale(camera: CameraModel, rest: Rest, position: Floats) -> float:
+    """Length of what is seen as a share of what a cube there would show."""
+    return float(np.sqrt(rest.view.area / max(cv2.contourArea(outline(camera, position)), 1.0)))
