@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from typing import Any, TypeVar
 
 from rclpy.node import Node
 from sawyer_ntp.action import ExecuteTask
-from sawyer_ntp.msg import StackFrame, TraceDescription, TraceEvent
+from sawyer_ntp.msg import TraceDescription, TraceEvent
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
 
@@ -20,6 +19,7 @@ from taskprog.machine import (
     Decision,
     Demonstration,
     Event,
+    EventKind,
     Frame,
     Machine,
     Observation,
@@ -36,13 +36,14 @@ from taskprog.nodes.markers import TraceMarkers
 from taskprog.nodes.parameters import declare
 from taskprog.nodes.qos import EVERY_EVENT, LATCHED
 from taskprog.nodes.ros_domain import EXECUTOR, PERCEPTION, RosDomain
-from taskprog.nodes.single_goal import Feedback, SingleGoalServer
+from taskprog.nodes.single_goal import PREEMPTED, Feedback, SingleGoalServer
 from taskprog.nodes.specification import SpecificationError, check_specification, read_specification
 from taskprog.nodes.spin import run
 from taskprog.nodes.trace_messages import description_message, event_message
 from taskprog.planners.ntp.planner import CheckpointError, NTPPlanner
 from taskprog.resources import share_dir
 from taskprog.tasks.block_stacking import LIBRARY
+from taskprog.view.step import StackEntry
 
 T = TypeVar("T")
 
@@ -76,11 +77,9 @@ class OwnThread:
 class PlannerNode(Node):
     """Serves ``execute_task``; one goal at a time, preempted only by a goal that asks for it."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: Any):
         super().__init__("planner", **options)
-        self._default = declare(
-            self, "planner", "ntp", f"planner of goals that name none: {', '.join(PLANNERS)}"
-        )
+        self._default = declare(self, "planner", "ntp", "planner of goals that name none", choices=PLANNERS)
         checkpoint = declare(
             self,
             "checkpoint",
@@ -103,8 +102,6 @@ class PlannerNode(Node):
             minimum=1.0,
             maximum=86_400.0,
         )
-        if self._default not in PLANNERS:
-            raise ValueError(f"parameter planner is {self._default!r}, known are {', '.join(PLANNERS)}")
         folder = Path(checkpoint) if checkpoint else share_dir() / "models/policies/block_stacking"
         self._planner = OwnThread(NTPPlanner.load(folder, LIBRARY))
         self._monitor = HeartbeatMonitor(self, (EXECUTOR, PERCEPTION))
@@ -156,18 +153,14 @@ class PlannerNode(Node):
             result = machine.run(demonstration, run_.trace, cancel)
         except ObservationError as error:
             result = RunResult(RunCode.NO_OBSERVATION, str(error), 0, 0, 0.0)
-        except (ValueError, RuntimeError, FutureTimeout) as error:
-            self.get_logger().error(f"planner failed: {error!r}")
-            result = RunResult(RunCode.PLANNER_ERROR, f"{type(error).__name__}: {error}", 0, 0, 0.0)
-        message = ExecuteTask.Result(
-            error_code=int(result.code),
+        self.get_logger().info(f"{result.code.name}: {result.message}; {result.primitives} primitives")
+        return ExecuteTask.Result(
+            error_code=_error_code(result.code, cancel),
             message=result.message,
             steps=result.steps,
             primitives=result.primitives,
             duration=to_duration(result.duration),
         )
-        self.get_logger().info(f"{result.code.name}: {result.message}; {result.primitives} primitives")
-        return message
 
     def destroy_node(self) -> None:
         """Stop a running goal, then the node."""
@@ -190,35 +183,39 @@ class _Run:
         self._node = node
         self._machine = machine
         self._feedback = feedback
-        self._lock = threading.Lock()
         self._markers = TraceMarkers()
-        self._goal_id = feedback.goal_id
         self.trace = Trace(
             planner=goal.planner or node._default,
             task=goal.specification.label or "task video",
             objects=demonstration.names,
             listener=self._publish,
         )
+        now = node.get_clock().now().to_msg()
         node._description_publisher.publish(
-            description_message(
-                self.trace, self._goal_id, node.get_clock().now().to_msg(), tuple(LIBRARY), len(demonstration)
-            )
+            description_message(self.trace, feedback.goal_id, now, tuple(LIBRARY), len(demonstration))
         )
 
     def _publish(self, event: Event) -> None:
-        message = event_message(event, self._goal_id)
-        message.stack = [
-            StackFrame(op=f.op.name, scope_start=f.scope.start, scope_stop=f.scope.stop)
-            for f in self._machine.stack
-        ]
+        domain = self._node._domain
+        # The machine tells of a return before it pops.
+        stack = self._machine.stack[: event.depth] if event.kind is EventKind.RETURN else self._machine.stack
+        message = event_message(
+            event, self._feedback.goal_id, [StackEntry(f.op.name, f.scope) for f in stack], domain.places
+        )
         self._node._trace_publisher.publish(message)
-        self._node._marker_publisher.publish(self._markers.add(message))
+        self._node._marker_publisher.publish(self._markers.add(message, domain.objects))
         self._feedback.publish(
             ExecuteTask.Feedback(stack=message.stack, step=message.step, last_event=message)
         )
 
 
-def main(args: list[str] | None = None) -> int:
+def _error_code(code: RunCode, cancel: CancelToken) -> int:
+    if code is RunCode.CANCELLED and cancel.reason == PREEMPTED:
+        return int(ExecuteTask.Result.PREEMPTED)
+    return int(code)
+
+
+def main(args: Sequence[str] | None = None) -> int:
     """Entry point; a policy that cannot be loaded is a clear error at start."""
     return run(PlannerNode, args, expected=(CheckpointError, ValueError))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from taskprog.control.kinematics import Kinematics, top_down, yaw_of
 from taskprog.control.robot import ARM_JOINTS, GRIPPER_JOINTS, gripper_width
 from taskprog.control.scene_estimate import ObjectEstimate, SceneEstimate
 from taskprog.machine import Call, CancelToken, Observation, ObservationError, Outcome, OutcomeCode
-from taskprog.nodes.call import ActionError, ActionTimeout, call_action
+from taskprog.nodes.call import ActionCancelled, ActionError, ActionRejected, ActionTimeout, call_action
 from taskprog.nodes.convert import from_stamp, to_pose, to_stamp
 from taskprog.nodes.heartbeat import HeartbeatMonitor
 from taskprog.nodes.qos import NEWEST
@@ -60,11 +61,12 @@ class RosDomain:
         node.create_subscription(
             JointState, "joint_states", self._on_joints, qos_profile_sensor_data, callback_group=group
         )
+        self._wanted = 0  # number of the first message of perception that belongs to this run
         self._reset()
 
     def _reset(self) -> None:
         self.scene = SceneEstimate()
-        self.target: tuple[str, NDArray[np.float64]] | None = None  # of the last move_to
+        self._places: dict[str, tuple[float, float, float]] = {}
         self._closed = False
         self._grip_width = 0.0
         self._motion_end = -math.inf
@@ -83,6 +85,17 @@ class RosDomain:
         self._closed = gripper_width(joints) < self._kinematics.gripper_open_width - LOST_MARGIN
         with self._changed:
             self._wanted = self._objects_count + 1
+
+    @property
+    def objects(self) -> DetectedObjects | None:
+        """The newest message of perception."""
+        with self._changed:
+            return self._objects
+
+    @property
+    def places(self) -> dict[str, tuple[float, float, float]]:
+        """Centres of the objects as last observed, metres, frame ``base``."""
+        return dict(self._places)
 
     # Messages in
 
@@ -160,6 +173,9 @@ class RosDomain:
         if self.scene.held is not None and gripper_width(self._joints) < self._grip_width - LOST_MARGIN:
             self.scene.release(tool, yaw, self._motion_end)
         objects = self.scene.objects(tool)
+        self._places = {
+            o.name: (float(o.position[0]), float(o.position[1]), float(o.position[2])) for o in objects
+        }
         return Observation(
             stamp,
             tuple(o.name for o in objects),
@@ -183,6 +199,10 @@ class RosDomain:
                     return self._execute_gripper(MoveGripper.Goal.CLOSE, cancel)
                 case other:
                     return Outcome(OutcomeCode.INVALID_GOAL, f"the robot has no primitive {other!r}")
+        except ActionCancelled as error:
+            return Outcome(OutcomeCode.CANCELLED, str(error))
+        except ActionRejected as error:
+            return Outcome(OutcomeCode.INVALID_GOAL, str(error))
         except ActionTimeout as error:
             return Outcome(OutcomeCode.TIMEOUT, str(error))
         except ActionError as error:
@@ -203,7 +223,6 @@ class RosDomain:
         others = [o.position for o in objects.values() if o.name not in (name, self.scene.held)]
         level = [p for p in others if abs(p[2] - position[2]) < 2 * target.size]
         yaw = grasp_yaw(position, target.yaw, CLOSING_AXIS, level, present)
-        self.target = (name, position)
         goal = MoveTo.Goal()
         goal.target.header.frame_id = "base"
         goal.target.header.stamp = to_stamp(self._motion_end if math.isfinite(self._motion_end) else 0.0)
@@ -228,7 +247,7 @@ class RosDomain:
             self.scene.grasp(tool)
         return Outcome(OutcomeCode(result.error_code), result.message)
 
-    def _call(self, client: ActionClient, goal: object, cancel: CancelToken) -> object:
+    def _call(self, client: ActionClient, goal: Any, cancel: CancelToken) -> Any:
         return call_action(
             client,
             goal,
