@@ -17,6 +17,7 @@ from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE
 
 AT_RADIUS = 0.015  # metres, horizontally: near enough to close or open the gripper
 AT_HEIGHT = 0.015  # metres, vertically
+HELD_RADIUS = 0.035  # metres between the tool and what it holds: it was seen with some error when grasped
 ON_HEIGHT = CUBE_SIZE / 2  # tolerance when judging noisy detections: only whole levels matter
 
 
@@ -62,7 +63,7 @@ class StackingExpert:
         a, b = (CUBE_NAMES[cube] for cube in self.task.steps[self._step])
         match frame.op.name:
             case "pick_and_place":
-                if observation.holding and _at(observation, a, GRASP_OFFSET):
+                if observation.holding and _at(observation, a, GRASP_OFFSET, HELD_RADIUS, HELD_RADIUS):
                     return Decision(_call("place"), self._scope(2, frame), end=True)
                 return Decision(_call("pick"), self._scope(1, frame))
             case "pick":
@@ -94,8 +95,14 @@ def _call(name: str, *args: str | float) -> Call:
     return Call(LIBRARY[name], args)
 
 
-def _at(observation: Observation, name: str, height: float) -> bool:
-    """Whether the gripper is ``height`` metres above an object's observed position."""
+def _at(
+    observation: Observation,
+    name: str,
+    offset: float,
+    radius: float = AT_RADIUS,
+    height: float = AT_HEIGHT,
+) -> bool:
+    """Whether the gripper is ``offset`` metres above an object's observed position, within tolerances."""
     place = observation.positions[observation.names.index(name)].astype(np.float64)
     dx, dy, dz = observation.gripper.astype(np.float64) - place
-    return bool(np.hypot(dx, dy) < AT_RADIUS and abs(dz - height) < AT_HEIGHT)
+    return bool(np.hypot(dx, dy) < radius and abs(dz - offset) < height)

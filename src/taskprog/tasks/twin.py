@@ -78,14 +78,15 @@ class TwinDomain:
         self._tool: NDArray[np.float64] = np.array(HOME)
         self._closed = False
         self._held: int | None = None
+        self._offset = np.zeros(3)  # of what is held from the tool, as seen
         self._time = 0.0
         self._seen = self.positions  # detections of the last observation
 
     def observe(self) -> Observation:
-        """See ``taskprog.machine.Domain``. What is held is seen where the tool is."""
+        """See ``taskprog.machine.Domain``. What is held moves with the tool, as seen when it was grasped."""
         seen = self.positions + self._rng.normal(0.0, self._noise.detector, self.positions.shape)
         if self._held is not None:
-            seen[self._held] = self._tool
+            seen[self._held] = self._tool + self._offset
         self._seen = seen
         return Observation(
             self._time,
@@ -146,6 +147,7 @@ class TwinDomain:
                     self.positions[cube, :2] += self._rng.normal(0.0, 0.01, 2)
             else:
                 self._held = cube
+                self._offset = self._seen[cube] - self._tool
                 self.positions[cube] = self._tool
         return self._grip_outcome()
 

@@ -1,0 +1,117 @@
+"""Policies on disk: ``model.safetensors``, ``config.json`` and a model card in one folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from taskprog.machine import Library, OpKind
+from taskprog.planners.ntp.model import ModelConfig, NTPModel
+
+FORMAT = "taskprog-ntp/1"
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+class CheckpointError(Exception):
+    """A policy cannot be loaded; the message names what is wrong and what would be right."""
+
+
+def new_model(config: ModelConfig, library: Library, offsets: int) -> NTPModel:
+    """An untrained model for a library."""
+    names = list(library)
+    callees = torch.zeros(len(names), len(names), dtype=torch.bool)
+    for op in library.values():
+        for name in op.callees:
+            callees[names.index(op.name), names.index(name)] = True
+    return NTPModel(config, callees, offsets)
+
+
+def describe(library: Library) -> dict[str, list[str]]:
+    """A library's operations and what they call, as saved with a policy."""
+    return {
+        op.name: list(op.callees) if op.kind is OpKind.PROGRAM else [arg.value for arg in op.args]
+        for op in library.values()
+    }
+
+
+def save_policy(
+    folder: Path,
+    model: NTPModel,
+    config: ModelConfig,
+    library: Library,
+    offsets: tuple[float, ...],
+    training: dict[str, Any],
+) -> None:
+    """Write weights and configuration; each file appears whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / (WEIGHTS + ".part")
+    save_file({k: v.detach().contiguous() for k, v in model.state_dict().items()}, partial)
+    partial.replace(folder / WEIGHTS)
+    text = json.dumps(
+        {
+            "format": FORMAT,
+            "root": library.root,
+            "library": describe(library),
+            "offsets": list(offsets),
+            "model": asdict(config),
+            "training": training,
+        },
+        indent=2,
+    )
+    partial = folder / (CONFIG + ".part")
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(folder / CONFIG)
+
+
+def load_policy(folder: Path, library: Library) -> tuple[NTPModel, tuple[float, ...]]:
+    """A trained model and its height offsets, in metres.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or the policy is for another library.
+    """
+    config_path, weights_path = folder / CONFIG, folder / WEIGHTS
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such folder; a policy is a folder with {CONFIG} and {WEIGHTS}")
+    for path in (config_path, weights_path):
+        if not path.is_file():
+            raise CheckpointError(f"{path}: no such file; a policy is a folder with {CONFIG} and {WEIGHTS}")
+    try:
+        config = json.loads(config_path.read_text(encoding="utf-8"))
+        if config["format"] != FORMAT:
+            raise CheckpointError(f"{config_path}: format is {config['format']!r}, expected {FORMAT!r}")
+        sizes = dict(config["model"])
+        sizes["dilations"] = tuple(sizes["dilations"])
+        model_config = ModelConfig(**sizes)
+        saved = (config["root"], config["library"])
+        offsets = tuple(float(offset) for offset in config["offsets"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{config_path}: not a policy's configuration: {type(error).__name__}: {error}"
+        ) from error
+    if saved != (library.root, describe(library)):
+        raise CheckpointError(
+            f"{config_path}: the policy was trained for the library {saved[0]} with {saved[1]}, "
+            f"but is asked to run {library.root} with {describe(library)}"
+        )
+    model = new_model(model_config, library, len(offsets))
+    try:
+        weights = load_file(weights_path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{weights_path}: damaged or not safetensors: {error}") from error
+    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            raise CheckpointError(
+                f"{weights_path}: tensor {name} has shape {found.get(name, 'none')}, "
+                f"but {CONFIG} asks for {wanted.get(name, 'none')}"
+            )
+    model.load_state_dict(weights)
+    model.eval()
+    return model, offsets
