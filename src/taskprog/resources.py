@@ -24,7 +24,7 @@ def share_dir() -> Path:
 
     try:
         share = Path(get_package_share_directory(PACKAGE))
-    except PackageNotFoundError:
+    except (PackageNotFoundError, OSError):  # OSError: no ROS installation is sourced
         share = Path()
     if share == Path() or not (share / "models").is_dir():
         raise FileNotFoundError(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from types import FrameType
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
@@ -38,6 +40,23 @@ class _Spin(threading.Thread):
             self.ended.set()
 
 
+class _OneInterrupt:
+    """Signal handler that raises KeyboardInterrupt once; a second SIGTERM ends the process on the spot.
+
+    A terminal and a launcher may both send SIGINT: the second one must not cut short the robot's stop.
+    """
+
+    def __init__(self) -> None:
+        self._raised = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if not self._raised:
+            self._raised = True
+            raise KeyboardInterrupt
+        if number == signal.SIGTERM:
+            os._exit(128 + number)
+
+
 def run(
     factory: Callable[[], Node],
     args: Sequence[str] | None = None,
@@ -58,7 +77,8 @@ def run(
     rclpy.init(
         args=None if args is None else [sys.argv[0], *args], signal_handler_options=SignalHandlerOptions.NO
     )
-    handlers = {number: signal.signal(number, signal.default_int_handler) for number in _SIGNALS}
+    interrupt = _OneInterrupt()
+    handlers = {n: signal.signal(n, interrupt) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         return _run(factory, expected)
     finally:
@@ -67,31 +87,25 @@ def run(
             signal.signal(number, handler)
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
 def _run(factory: Callable[[], Node], expected: tuple[type[Exception], ...]) -> int:
+    executor = MultiThreadedExecutor(THREADS)
+    spin = _Spin(executor)
+    node: Node | None = None
     try:
         node = factory()
-    except expected as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 0
-    executor = MultiThreadedExecutor(THREADS)
-    executor.add_node(node)
-    spin = _Spin(executor)
-    try:
+        executor.add_node(node)
         spin.start()
         spin.ended.wait()
     except KeyboardInterrupt:
         pass
-    # Stopping is bounded. Another SIGINT (a terminal and a launcher may both send one) does not cut it short.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    node.destroy_node()
+    except expected as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if node is not None:
+        node.destroy_node()
     executor.shutdown(STOP_TIMEOUT)
-    spin.ended.wait(STOP_TIMEOUT)
+    if spin.is_alive():
+        spin.ended.wait(STOP_TIMEOUT)
     if spin.error is not None:
         traceback.print_exception(spin.error)
         return 1

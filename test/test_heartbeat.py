@@ -1,0 +1,57 @@
+"""Nodes notice that another one lives, died, or came back."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+
+from ros_world import RosWorld, wait, wait_until
+
+from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
+
+TIMEOUT = 0.8  # longer than the period, shorter than the default, so that the test is quick
+
+
+def test_life_and_death(ros: RosWorld) -> None:
+    lost: list[str] = []
+    died = threading.Event()
+
+    def on_lost(name: str) -> None:
+        lost.append(name)
+        died.set()
+
+    monitor = HeartbeatMonitor(ros.node("watcher"), ("executor", "perception"), TIMEOUT, on_lost)
+    assert not monitor.alive("executor")
+    executor = ros.node("executor")
+    Heartbeat(executor)
+    wait_until(lambda: monitor.alive("executor"), "the first heartbeat")
+    assert not monitor.alive("perception")
+    ros.remove(executor)
+    wait(died, "the loss")
+    assert lost == ["executor"]
+    assert not monitor.alive("executor")
+    Heartbeat(ros.node("executor"))
+    wait_until(lambda: monitor.alive("executor"), "the return")
+
+
+def test_those_who_come_late_hear_at_once(ros: RosWorld) -> None:
+    Heartbeat(ros.node("executor"))
+    monitor = HeartbeatMonitor(ros.node("watcher"), ("executor",))
+    wait_until(lambda: monitor.alive("executor"), "the latched heartbeat")
+
+
+def test_namespaces_keep_robots_apart(ros: RosWorld) -> None:
+    left = HeartbeatMonitor(ros.node("watcher", namespace="left"), ("executor",))
+    right = HeartbeatMonitor(ros.node("watcher", namespace="right"), ("executor",))
+    Heartbeat(ros.node("executor", namespace="right"))
+    wait_until(lambda: right.alive("executor"), "the heartbeat")
+    assert not left.alive("executor")
+
+
+def test_unwatched_name_is_an_error(ros: RosWorld) -> None:
+    monitor = HeartbeatMonitor(ros.node("watcher"), ("executor",))
+    with pytest.raises(KeyError, match="only executor"):
+        monitor.alive("planner")
