@@ -14,7 +14,7 @@ from rclpy.serialization import deserialize_message, serialize_message  # noqa: 
 from sawyer_ntp.msg import DetectedObject, DetectedObjects, TraceEvent  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
-from taskprog.nodes.markers import TraceMarkers, marker_array  # noqa: E402
+from taskprog.nodes.markers import TraceMarkers  # noqa: E402
 from taskprog.nodes.trace_messages import (  # noqa: E402
     description_message,
     event_from_message,
@@ -88,23 +88,16 @@ def test_detected_objects_keep_place_yaw_and_size() -> None:
     assert (green.yaw, green.size) == pytest.approx((0.4, 0.045))
 
 
-def keys(array: MarkerArray, action: int) -> set[tuple[str, int]]:
-    return {(m.ns, m.id) for m in array.markers if m.action == action}
+def added(array: MarkerArray) -> set[tuple[str, int]]:
+    return {(m.ns, m.id) for m in array.markers if m.action == Marker.ADD}
 
 
-def test_what_a_viewer_is_left_with_is_exactly_the_scene_after_each_event() -> None:
+def test_each_array_clears_what_was_shown_and_holds_the_whole_scene() -> None:
     markers = TraceMarkers()
-    shown: dict[tuple[str, int], Marker] = {}
-    steps = example_steps()
     for count, message in enumerate(messages(), start=1):
         array = markers.add(message, detected())
-        for marker in array.markers:
-            if marker.action == Marker.DELETE:
-                del shown[marker.ns, marker.id]
-            else:
-                shown[marker.ns, marker.id] = marker
-        assert set(shown) == {s.key for s in scene.trace_shapes(steps[:count], OBJECTS)}
-        assert set(shown) == keys(array, Marker.ADD), "a late viewer needs only the last array"
+        assert array.markers[0].action == Marker.DELETEALL
+        assert added(array) == {s.key for s in scene.trace_shapes(example_steps(count), OBJECTS)}
 
 
 def test_markers_are_in_base_and_carry_what_rviz_needs() -> None:
@@ -126,15 +119,9 @@ def test_markers_are_in_base_and_carry_what_rviz_needs() -> None:
     assert all(m.pose.orientation.w != 0 for m in array.markers if m.action == Marker.ADD)
 
 
-def test_a_new_run_takes_the_old_steps_away() -> None:
+def test_a_new_run_starts_without_the_steps_of_the_last() -> None:
     markers = TraceMarkers()
     for message in messages():
-        markers.add(message)
-    array = markers.add(messages()[0])
-    assert (scene.STEPS, 0) in keys(array, Marker.DELETE)
-    assert not any(ns == scene.STEPS for ns, _ in keys(array, Marker.ADD))
-
-
-def test_nothing_left_to_show_deletes_everything() -> None:
-    array = marker_array([], Time(), {("a", 1), ("b", 2)})
-    assert keys(array, Marker.DELETE) == {("a", 1), ("b", 2)}
+        array = markers.add(message)
+    assert (scene.STEPS, 0) in added(array)
+    assert (scene.STEPS, 0) not in added(markers.add(messages()[0]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import cos, sin
 
 from builtin_interfaces.msg import Time
@@ -13,12 +13,11 @@ from std_msgs.msg import ColorRGBA
 from visualization_msgs.msg import Marker, MarkerArray
 
 from taskprog.nodes.trace_messages import seen_objects, step_from_message
-from taskprog.view.scene import SeenObject, trace_shapes
+from taskprog.view.scene import trace_shapes
 from taskprog.view.shapes import Shape, ShapeKind
 from taskprog.view.step import Step
 
 FRAME = "base"
-Key = tuple[str, int]
 
 _TYPES = {
     ShapeKind.CUBE: Marker.CUBE,
@@ -59,16 +58,12 @@ def marker_of(shape: Shape, stamp: Time) -> Marker:
     return marker
 
 
-def marker_array(shapes: Sequence[Shape], stamp: Time, shown: Iterable[Key] = ()) -> MarkerArray:
-    """All shapes, and a DELETE for each marker in ``shown`` (namespace, id) that is no longer among them."""
-    gone = set(shown) - {shape.key for shape in shapes}
-    markers = []
-    for namespace, number in sorted(gone):
-        marker = Marker(ns=namespace, id=number, action=Marker.DELETE)
-        marker.header.frame_id = FRAME
-        marker.header.stamp = stamp
-        markers.append(marker)
-    return MarkerArray(markers=markers + [marker_of(shape, stamp) for shape in shapes])
+def marker_array(shapes: Sequence[Shape], stamp: Time) -> MarkerArray:
+    """All shapes, after a DELETEALL: a viewer that missed some arrays is right again with the next one."""
+    clear = Marker(action=Marker.DELETEALL)
+    clear.header.frame_id = FRAME
+    clear.header.stamp = stamp
+    return MarkerArray(markers=[clear, *(marker_of(shape, stamp) for shape in shapes)])
 
 
 class TraceMarkers:
@@ -76,7 +71,6 @@ class TraceMarkers:
 
     def __init__(self) -> None:
         self._steps: list[Step] = []
-        self._shown: set[Key] = set()
 
     def add(self, message: TraceEvent, objects: DetectedObjects | None = None) -> MarkerArray:
         """Take in the next event, and show the run as it is after it.
@@ -91,8 +85,5 @@ class TraceMarkers:
         if message.index == 0:
             self._steps.clear()
         self._steps.append(step_from_message(message))
-        seen: Sequence[SeenObject] = () if objects is None else seen_objects(objects)
-        shapes = trace_shapes(self._steps, seen)
-        array = marker_array(shapes, message.header.stamp, self._shown)
-        self._shown = {shape.key for shape in shapes}
-        return array
+        seen = () if objects is None else seen_objects(objects)
+        return marker_array(trace_shapes(self._steps, seen), message.header.stamp)
