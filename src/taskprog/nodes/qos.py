@@ -12,3 +12,6 @@ LATCHED = QoSProfile(
 EVERY_EVENT = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 # Only the newest counts: objects for a planner.
 NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
+# A camera's images and camera_info. Reliable, since a large image in lockstep must not be lost; for a camera
+# driver that sends best effort, override it: qos_overrides./camera/color/image_raw.subscription.reliability.
+CAMERA = QoSProfile(depth=2, reliability=ReliabilityPolicy.RELIABLE)

@@ -1,0 +1,180 @@
+"""Node ``perception``: cubes from the camera's images, tracked, as ``objects``.
+
+Subscribes to ``camera/color/image_raw``, ``camera/depth/image_raw`` and ``camera/color/camera_info``; a
+colour and a depth image belong together when their stamps are equal. Publishes ``objects`` for every such
+pair, stamped as they are, and ``perception/debug_image`` while somebody looks at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from numpy.typing import NDArray
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.node import Node
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sawyer_ntp.msg import DetectedObject, DetectedObjects
+from scipy.spatial.transform import Rotation
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from taskprog.nodes.convert import from_stamp
+from taskprog.nodes.heartbeat import Heartbeat
+from taskprog.nodes.images import camera_model, colour_message, colour_of, depth_of
+from taskprog.nodes.parameters import declare
+from taskprog.nodes.qos import CAMERA, NEWEST
+from taskprog.nodes.spin import run
+from taskprog.perception.camera import CameraModel, look_at
+from taskprog.perception.detection import CubeDetector
+from taskprog.perception.overlay import draw_tracks
+from taskprog.perception.tracking import ObjectTracker, Track
+from taskprog.tasks.table_top import CAMERA_EYE, CAMERA_TARGET
+
+FRAME = "base"
+DETECTORS = ("cubes",)
+WAITING = 4  # images of one kind that wait for their partner; older ones are given up
+WARN_PERIOD = 5.0  # seconds between warnings of one kind
+
+Stamp = tuple[int, int]
+
+
+class PerceptionNode(Node):
+    """Detects and tracks objects in the images of one camera."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("perception", **options)
+        declare(self, "detector", "cubes", "what is looked for", choices=DETECTORS)
+        pose = declare(
+            self,
+            "camera_pose",
+            _as_list(look_at(CAMERA_EYE, CAMERA_TARGET)),
+            f"the camera's optical frame in {FRAME}: x y z (metres), qx qy qz qw",
+        )
+        self._pose = _as_matrix(pose)
+        self._detector: CubeDetector | None = None
+        self._tracker = ObjectTracker()
+        self._colours: dict[Stamp, Image] = {}
+        self._depths: dict[Stamp, Image] = {}
+        self._last: tuple[Stamp, DetectedObjects] | None = None
+
+        self._objects = self.create_publisher(DetectedObjects, "objects", NEWEST)
+        self._debug = self.create_publisher(Image, "perception/debug_image", NEWEST)
+        # One at a time and in order: the tracker follows time.
+        group = MutuallyExclusiveCallbackGroup()
+        for kind, topic, callback in (
+            (CameraInfo, "camera/color/camera_info", self._on_info),
+            (Image, "camera/color/image_raw", self._on_colour),
+            (Image, "camera/depth/image_raw", self._on_depth),
+        ):
+            self.create_subscription(
+                kind,
+                topic,
+                callback,
+                CAMERA,
+                callback_group=group,
+                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            )
+        self._heartbeat = Heartbeat(self)
+
+    @property
+    def camera(self) -> CameraModel | None:
+        """The camera, once its ``camera_info`` has come."""
+        return None if self._detector is None else self._detector.camera
+
+    def _on_info(self, info: CameraInfo) -> None:
+        try:
+            new = camera_model(info, self._pose)
+            if self.camera is None or not _same(self.camera, new):
+                self._detector = CubeDetector(new)
+        except ValueError as error:
+            self._warn(str(error))
+
+    def _on_colour(self, image: Image) -> None:
+        self._pair(image, self._colours)
+
+    def _on_depth(self, image: Image) -> None:
+        self._pair(image, self._depths)
+
+    def _pair(self, image: Image, own: dict[Stamp, Image]) -> None:
+        stamp = (image.header.stamp.sec, image.header.stamp.nanosec)
+        own.pop(stamp, None)
+        own[stamp] = image
+        while len(own) > WAITING:
+            del own[next(iter(own))]
+        if stamp in self._colours and stamp in self._depths:
+            self._see(stamp, self._colours.pop(stamp), self._depths.pop(stamp))
+
+    def _see(self, stamp: Stamp, colour: Image, depth: Image) -> None:
+        if self._last is not None and self._last[0] == stamp:
+            self._objects.publish(self._last[1])  # simulated time stands still, late joiners get it again
+            return
+        if self._detector is None:
+            self._warn("images, but no camera_info yet")
+            return
+        try:
+            rgb = colour_of(colour)
+            detections = self._detector.detect(rgb, depth_of(depth))
+        except ValueError as error:
+            self._warn(str(error))
+            return
+        tracks = self._tracker.update(detections, from_stamp(colour.header.stamp))
+        message = objects_message(tracks, colour.header)
+        self._last = (stamp, message)
+        self._objects.publish(message)
+        if self._debug.get_subscription_count():
+            image = draw_tracks(rgb, self._detector.camera, tracks)
+            self._debug.publish(colour_message(image, colour.header.stamp, colour.header.frame_id))
+
+    def _warn(self, text: str) -> None:
+        self.get_logger().warning(text, throttle_duration_sec=WARN_PERIOD)
+
+
+def objects_message(tracks: Iterable[Track], image: Header) -> DetectedObjects:
+    """Tracks as a message, stamped as the image that they were seen in."""
+    message = DetectedObjects(header=Header(stamp=image.stamp, frame_id=FRAME))
+    message.objects = [
+        DetectedObject(
+            name=track.name,
+            category=track.category,
+            pose=Pose(
+                position=Point(**dict(zip("xyz", map(float, track.position), strict=True))),
+                orientation=Quaternion(z=float(np.sin(track.yaw / 2)), w=float(np.cos(track.yaw / 2))),
+            ),
+            size=Vector3(**dict(zip("xyz", map(float, track.size), strict=True))),
+            confidence=float(track.confidence),
+            visible=track.visible,
+        )
+        for track in tracks
+    ]
+    return message
+
+
+def _as_list(pose: NDArray[np.float64]) -> list[float]:
+    quaternion = Rotation.from_matrix(pose[:3, :3]).as_quat()
+    return [float(value) for value in (*pose[:3, 3], *quaternion)]
+
+
+def _as_matrix(values: list[float]) -> NDArray[np.float64]:
+    norm = float(np.linalg.norm(values[3:])) if len(values) == 7 else 0.0
+    if not 0.99 < norm < 1.01:
+        raise ValueError(f"camera_pose should be x y z and a unit quaternion qx qy qz qw, not {list(values)}")
+    pose = np.eye(4)
+    pose[:3, 3] = values[:3]
+    pose[:3, :3] = Rotation.from_quat(values[3:]).as_matrix()
+    return pose
+
+
+def _same(a: CameraModel, b: CameraModel) -> bool:
+    return (a.width, a.height, a.fx, a.fy, a.cx, a.cy) == (b.width, b.height, b.fx, b.fy, b.cx, b.cy)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Entry point; a wrong parameter is a clear error at start."""
+    return run(PerceptionNode, args, expected=(ValueError,))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,186 @@
+"""The perception node: images in, objects out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import Empty, Queue
+
+import numpy as np
+import pytest
+from cube_scene import CubeScene, scattered
+from numpy.typing import NDArray
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+pytest.importorskip("sawyer_ntp", reason="needs the built interfaces")
+
+from builtin_interfaces.msg import Time
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from ros_world import TIMEOUT, RosWorld, wait_until
+from sawyer_ntp.msg import DetectedObjects
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from taskprog.nodes.images import colour_message, colour_of, depth_of
+from taskprog.nodes.perception import PerceptionNode
+from taskprog.nodes.qos import CAMERA, NEWEST
+from taskprog.perception.camera import CameraModel
+from taskprog.tasks.table_top import CUBE_NAMES
+
+Pictures = tuple[NDArray[np.uint8], NDArray[np.float32]]
+SceneImages = tuple[CameraModel, Callable[[int], Pictures]]
+
+
+def info_of(camera: CameraModel) -> CameraInfo:
+    info = CameraInfo(width=camera.width, height=camera.height)
+    info.k = np.array([camera.fx, 0, camera.cx, 0, camera.fy, camera.cy, 0, 0, 1.0])
+    return info
+
+
+def depth_message(depth: NDArray[np.float32], stamp: Time) -> Image:
+    height, width = depth.shape
+    message = Image(header=Header(stamp=stamp), height=height, width=width, encoding="32FC1", step=4 * width)
+    message.data.frombytes(depth.tobytes())
+    return message
+
+
+class Rig:
+    """A camera's publishers and a listener around a perception node."""
+
+    def __init__(self, ros: RosWorld, **parameters: object) -> None:
+        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+        self.perception = PerceptionNode(context=ros.context, parameter_overrides=overrides)
+        ros.add(self.perception)
+        node = ros.node("camera")
+        self.node: Node = node
+        self.info = node.create_publisher(CameraInfo, "camera/color/camera_info", CAMERA)
+        self.colour = node.create_publisher(Image, "camera/color/image_raw", CAMERA)
+        self.depth = node.create_publisher(Image, "camera/depth/image_raw", CAMERA)
+        self.objects: Queue[DetectedObjects] = Queue()
+        node.create_subscription(DetectedObjects, "objects", self.objects.put, NEWEST)
+        wait_until(self._connected, "discovery")
+
+    def _connected(self) -> bool:
+        publishers = (self.info, self.colour, self.depth)
+        return (
+            all(publisher.get_subscription_count() for publisher in publishers)
+            and self.node.count_publishers("objects") > 0
+            and self.perception.count_subscribers("objects") > 0
+        )
+
+    def send(self, rgb: NDArray[np.uint8], depth: NDArray[np.float32], seconds: int) -> None:
+        self.colour.publish(colour_message(rgb, Time(sec=seconds), "camera"))
+        self.depth.publish(depth_message(depth, Time(sec=seconds)))
+
+    def calibrate(self, camera: CameraModel) -> None:
+        """Send camera_info until the node has taken it."""
+
+        def taken() -> bool:
+            self.info.publish(info_of(camera))
+            return self.perception.camera is not None
+
+        wait_until(taken, "camera_info")
+
+    def next(self) -> DetectedObjects:
+        return self.objects.get(timeout=TIMEOUT)
+
+
+@pytest.fixture(scope="module")
+def scene_images() -> SceneImages:
+    with CubeScene(320, 240) as scene:
+        images = []
+        for hidden in (0, 1):
+            places, yaws = scattered(0)
+            scene.place(places[: 8 - hidden], yaws[: 8 - hidden])
+            images.append(scene.render())
+        return scene.camera, lambda hidden: images[hidden]
+
+
+def test_objects_carry_the_images_stamp_and_frame_base(ros: RosWorld, scene_images: SceneImages) -> None:
+    camera, image = scene_images
+    rig = Rig(ros)
+    rig.calibrate(camera)
+    rig.send(*image(0), seconds=7)
+    message = rig.next()
+    assert (message.header.stamp.sec, message.header.frame_id) == (7, "base")
+    assert {o.name for o in message.objects} == set(CUBE_NAMES)
+    places = scattered(0)[0]
+    for found in message.objects:
+        p = found.pose.position
+        assert np.linalg.norm([p.x, p.y, p.z] - places[CUBE_NAMES.index(found.name)]) < 0.004
+        assert found.visible
+
+
+def test_a_cube_out_of_sight_is_remembered(ros: RosWorld, scene_images: SceneImages) -> None:
+    camera, image = scene_images
+    rig = Rig(ros)
+    rig.calibrate(camera)
+    rig.send(*image(0), seconds=1)
+    rig.next()
+    rig.send(*image(1), seconds=2)
+    message = rig.next()
+    assert {o.name: o.visible for o in message.objects} == {n: n != CUBE_NAMES[7] for n in CUBE_NAMES}
+
+
+def test_only_images_of_one_moment_belong_together(ros: RosWorld, scene_images: SceneImages) -> None:
+    camera, image = scene_images
+    rig = Rig(ros)
+    rig.calibrate(camera)
+    rgb, depth = image(0)
+    for seconds in range(1, 8):
+        rig.colour.publish(colour_message(rgb, Time(sec=seconds), "camera"))
+    rig.depth.publish(depth_message(depth, Time(sec=20)))
+    rig.send(rgb, depth, seconds=30)
+    assert rig.next().header.stamp.sec == 30
+    with pytest.raises(Empty):
+        rig.objects.get_nowait()
+
+
+def test_a_broken_image_is_survived(ros: RosWorld, scene_images: SceneImages) -> None:
+    camera, image = scene_images
+    rig = Rig(ros)
+    rig.calibrate(camera)
+    rgb, depth = image(0)
+    rig.send(rgb[:100], depth[:100], seconds=1)
+    rig.send(rgb, depth, seconds=2)
+    assert rig.next().header.stamp.sec == 2
+
+
+def test_debug_image_comes_when_somebody_looks(ros: RosWorld, scene_images: SceneImages) -> None:
+    camera, image = scene_images
+    rig = Rig(ros)
+    rig.calibrate(camera)
+    pictures: Queue[Image] = Queue()
+    rig.node.create_subscription(Image, "perception/debug_image", pictures.put, NEWEST)
+    wait_until(lambda: rig.perception.count_subscribers("perception/debug_image") > 0)
+    rig.send(*image(0), seconds=3)
+    picture = colour_of(pictures.get(timeout=TIMEOUT))
+    assert picture.shape == (240, 320, 3)
+    assert (picture != image(0)[0]).any()
+
+
+def test_an_unknown_detector_is_an_error_at_start(ros: RosWorld) -> None:
+    with pytest.raises(ValueError, match="cubes"):
+        PerceptionNode(context=ros.context, parameter_overrides=[Parameter("detector", value="yolo")])
+
+
+def test_a_pose_that_is_none_is_an_error_at_start(ros: RosWorld) -> None:
+    pose = Parameter("camera_pose", value=[0.0, 0.0, 1.0])
+    with pytest.raises(ValueError, match="camera_pose"):
+        PerceptionNode(context=ros.context, parameter_overrides=[pose])
+
+
+def test_rows_with_padding_and_other_encodings() -> None:
+    rgb = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    padded = np.zeros((2, 16), np.uint8)
+    padded[:, :9] = rgb[..., ::-1].reshape(2, 9)
+    message = Image(height=2, width=3, encoding="bgr8", step=16)
+    message.data.frombytes(padded.tobytes())
+    np.testing.assert_array_equal(colour_of(message), rgb)
+    message = Image(height=1, width=2, encoding="16UC1", step=4)
+    message.data.frombytes(np.array([1000, 2500], "<u2").tobytes())
+    np.testing.assert_allclose(depth_of(message), [[1.0, 2.5]])
+    with pytest.raises(ValueError, match="bytes"):
+        depth_of(Image(height=5, width=2, encoding="16UC1", step=4))
+    with pytest.raises(ValueError, match="rgb8"):
+        colour_of(Image(height=5, width=2, encoding="mono8", step=2))
