@@ -6,7 +6,7 @@ standard ROS actions (FollowJointTrajectory, GripperCommand) that also drives th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,21 @@ from taskprog.machine.cancel import CancelToken
 from taskprog.machine.domain import Outcome
 
 ARM_JOINTS = tuple(f"right_j{i}" for i in range(7))
+GRIPPER_JOINTS = ("right_gripper_l_finger_joint", "right_gripper_r_finger_joint")
+
+# Between the pads, metres: narrow fingers in slot 2 with soft tips; each finger travels 20.833 mm.
+GRIPPER_CLOSED_WIDTH = 0.0155
+GRIPPER_OPEN_WIDTH = GRIPPER_CLOSED_WIDTH + 2 * 0.020833
+
+
+def gripper_width(joints: Mapping[str, float]) -> float:
+    """Metres between the pads, from joint positions by name in metres.
+
+    Raises:
+        KeyError: a finger's joint is missing.
+    """
+    left, right = (joints[name] for name in GRIPPER_JOINTS)
+    return GRIPPER_CLOSED_WIDTH + left - right
 
 
 @dataclass(frozen=True)

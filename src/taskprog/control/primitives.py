@@ -1,0 +1,257 @@
+"""The primitives of programs: move the tool, open and close the gripper, on any ``Robot``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskprog.control.cartesian import Landing, along, over, straight
+from taskprog.control.clearance import HandSize, Obstacle, check_descent, transit_height
+from taskprog.control.errors import Blocked, InvalidGoal, MotionError, OutsideWorkspace
+from taskprog.control.kinematics import Kinematics, format_point, top_down
+from taskprog.control.robot import (
+    GRIPPER_CLOSED_WIDTH,
+    GRIPPER_OPEN_WIDTH,
+    JointTrajectory,
+    Robot,
+    RobotState,
+)
+from taskprog.control.trajectory import straight_path, time_optimal
+from taskprog.machine.cancel import CancelToken
+from taskprog.machine.domain import ObservationError, Outcome, OutcomeCode
+from taskprog.tasks.table_top import WORKSPACE, Region
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+
+# Nearer to fully closed or open than this, the pads have met nothing, metres.
+WIDTH_TOLERANCE = 0.003
+# What is held has its centre nearer to the tcp than this, metres.
+HELD_RADIUS = 0.035
+
+
+class Motion(IntEnum):
+    """How the tool gets to its goal. The values are those of the constants in MoveTo.action."""
+
+    AUTO = 0  # up from here, across above everything in the way, down onto the target
+    STRAIGHT = 1  # along the straight line
+    JOINT = 2  # straight in joint space
+
+
+@dataclass(frozen=True)
+class ExecutorConfig:
+    """How the arm moves.
+
+    Attributes:
+        speed: share of the velocity and acceleration limits, (0, 1].
+        clearance: metres above the target to come down from (AUTO).
+        hand: room that the hand needs.
+        landing: slow end of each descent, so that nothing is pushed over.
+        position_tolerance, angle_tolerance: how exactly a goal must be reached, metres and radians.
+        grip_force: newtons; more pushes cubes out of place.
+        workspace: where the tcp may be sent.
+    """
+
+    speed: float = 0.7
+    clearance: float = 0.08
+    hand: HandSize = field(default_factory=HandSize)
+    landing: Landing = field(default_factory=lambda: Landing(0.03, 0.10))
+    position_tolerance: float = 0.005
+    angle_tolerance: float = 0.05
+    grip_force: float = 10.0
+    workspace: Region = WORKSPACE
+
+
+@dataclass(frozen=True)
+class GripResult:
+    """How closing the gripper ended: whether something is held, and metres between the pads."""
+
+    outcome: Outcome
+    holding: bool
+    width: float
+
+
+class PrimitiveExecutor:
+    """Plans and runs one primitive at a time. Whatever happens in the world is an ``Outcome``."""
+
+    def __init__(self, robot: Robot, kinematics: Kinematics, config: ExecutorConfig | None = None):
+        self.robot = robot
+        self.kinematics = kinematics
+        self.config = config or ExecutorConfig()
+
+    def move_to(
+        self,
+        position: Vector,
+        orientation: Matrix | float,
+        motion: Motion = Motion.AUTO,
+        cancel: CancelToken | None = None,
+        obstacles: Sequence[Obstacle] = (),
+        feedback: Callable[[float], None] | None = None,
+        clearance: float | None = None,
+        speed: float | None = None,
+    ) -> Outcome:
+        """Move the tcp to ``position`` (3,) in metres, frame ``base``.
+
+        Args:
+            orientation: of the tool, (3, 3), or the yaw of one that points straight down, radians.
+            obstacles: to stay above (AUTO only).
+            feedback: gets the share of the motion that is done, 0 to 1.
+            clearance, speed: instead of the configuration's.
+        """
+        cancel = cancel or CancelToken()
+        rotation = top_down(orientation) if isinstance(orientation, float | int) else orientation
+        goal = np.asarray(position, np.float64)
+        try:
+            self._check_goal(goal, rotation)
+            state = self.robot.state()
+            trajectory = self._plan(
+                state,
+                goal,
+                rotation,
+                motion,
+                obstacles,
+                self.config.clearance if clearance is None else clearance,
+                self.config.speed if speed is None else speed,
+            )
+            outcome = self._follow(trajectory, cancel, feedback)
+            return self._check_arrival(goal, rotation) if outcome.ok else outcome
+        except MotionError as error:
+            return Outcome(error.code, str(error))
+        except ObservationError as error:
+            return Outcome(OutcomeCode.ROBOT_STOPPED, str(error))
+
+    def open_gripper(self, cancel: CancelToken | None = None, retreat: float = 0.0) -> Outcome:
+        """Open the gripper, then back off by ``retreat`` metres straight up."""
+        cancel = cancel or CancelToken()
+        if not retreat >= 0.0:
+            return Outcome(OutcomeCode.INVALID_GOAL, f"retreat is {retreat:g} m, it should be 0 or more")
+        if cancel.cancelled:
+            return Outcome(OutcomeCode.CANCELLED, cancel.reason)
+        moved = self.robot.move_gripper(GRIPPER_OPEN_WIDTH, self.config.grip_force, cancel)
+        if not moved.outcome.ok:
+            return moved.outcome
+        if moved.width < GRIPPER_OPEN_WIDTH - WIDTH_TOLERANCE:
+            return Outcome(
+                OutcomeCode.GOAL_TOLERANCE,
+                f"the pads stopped {moved.width * 1e3:.1f} mm apart, open is {GRIPPER_OPEN_WIDTH * 1e3:.1f}",
+            )
+        if retreat == 0.0:
+            return Outcome()
+        try:
+            state = self.robot.state()
+            start, rotation = self.kinematics.forward(state.positions)
+            goal = start + np.array([0.0, 0.0, retreat])
+            path = along(
+                self.kinematics,
+                state.positions,
+                lambda angle: straight(start, goal, angle),
+                rotation,
+                rotation,
+            )
+            outcome = self._follow(time_optimal(path, self.kinematics, self.config.speed), cancel)
+            return self._check_arrival(goal, rotation) if outcome.ok else outcome
+        except MotionError as error:
+            return Outcome(error.code, f"backing off: {error}")
+        except ObservationError as error:
+            return Outcome(OutcomeCode.ROBOT_STOPPED, str(error))
+
+    def close_gripper(self, cancel: CancelToken | None = None) -> GripResult:
+        """Close the gripper until something stops it, and keep pressing."""
+        cancel = cancel or CancelToken()
+        try:
+            before = self.robot.state().gripper_width
+        except ObservationError as error:
+            return GripResult(Outcome(OutcomeCode.ROBOT_STOPPED, str(error)), False, 0.0)
+        if cancel.cancelled:
+            return GripResult(Outcome(OutcomeCode.CANCELLED, cancel.reason), False, before)
+        moved = self.robot.move_gripper(GRIPPER_CLOSED_WIDTH, self.config.grip_force, cancel)
+        if not moved.outcome.ok:
+            return GripResult(moved.outcome, False, moved.width)
+        if moved.stalled and moved.width > GRIPPER_CLOSED_WIDTH + WIDTH_TOLERANCE:
+            return GripResult(moved.outcome, True, moved.width)
+        nothing = Outcome(OutcomeCode.NOTHING_HELD, "the pads met with nothing between them")
+        return GripResult(nothing, False, moved.width)
+
+    def _check_goal(self, goal: Vector, rotation: Matrix) -> None:
+        if goal.shape != (3,) or not np.isfinite(goal).all():
+            raise InvalidGoal(f"the target should be three finite numbers, not {goal.tolist()}")
+        if rotation.shape != (3, 3) or not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4):
+            raise InvalidGoal("the orientation should be a rotation matrix")
+        x, y, z = (float(v) for v in goal)
+        if not self.config.workspace.contains((x, y, z)):
+            region = self.config.workspace
+            raise OutsideWorkspace(
+                f"{format_point(goal)} m is outside the workspace: "
+                f"x {region.x[0]:g} to {region.x[1]:g}, y {region.y[0]:g} to {region.y[1]:g}, "
+                f"z {region.z[0]:g} to {region.z[1]:g}"
+            )
+
+    def _plan(
+        self,
+        state: RobotState,
+        goal: Vector,
+        rotation: Matrix,
+        motion: Motion,
+        obstacles: Sequence[Obstacle],
+        clearance: float,
+        speed: float,
+    ) -> JointTrajectory:
+        kinematics, q = self.kinematics, state.positions
+        final = kinematics.inverse(goal, rotation, q)  # a goal that cannot be reached says so first
+        if motion is Motion.JOINT:
+            return time_optimal(straight_path(q, final), kinematics, speed)
+        start, first = kinematics.forward(q)
+        if motion is Motion.STRAIGHT:
+            path = along(kinematics, q, lambda angle: straight(start, goal, angle), first, rotation)
+            return time_optimal(path, kinematics, speed)
+        if not clearance >= 0.0:
+            raise InvalidGoal(f"clearance is {clearance:g} m, it should be 0 or more")
+        others = [o for o in obstacles if not self._is_held(o, start, state)]
+        check_descent(goal, others, self.config.hand)
+        height = max(
+            transit_height(start, goal, others, self.config.hand), min(goal[2] + clearance, self._ceiling)
+        )
+        if height > max(self._ceiling, float(start[2])):
+            raise Blocked(
+                f"the tool would have to pass {height:.3f} m high above what stands in the way, "
+                f"the workspace ends at {self._ceiling:.3f} m"
+            )
+        landing = self.config.landing
+        path = along(kinematics, q, lambda angle: over(start, goal, angle, height, landing), first, rotation)
+        return time_optimal(path, kinematics, speed)
+
+    @property
+    def _ceiling(self) -> float:
+        return self.config.workspace.z[1]
+
+    def _is_held(self, obstacle: Obstacle, tool: Vector, state: RobotState) -> bool:
+        width = state.gripper_width
+        gripping = GRIPPER_CLOSED_WIDTH + WIDTH_TOLERANCE < width < GRIPPER_OPEN_WIDTH - WIDTH_TOLERANCE
+        return gripping and float(np.linalg.norm(obstacle.centre - tool)) < HELD_RADIUS
+
+    def _follow(
+        self,
+        trajectory: JointTrajectory,
+        cancel: CancelToken,
+        feedback: Callable[[float], None] | None = None,
+    ) -> Outcome:
+        if cancel.cancelled:
+            return Outcome(OutcomeCode.CANCELLED, cancel.reason)
+        return self.robot.follow(trajectory, cancel, feedback)
+
+    def _check_arrival(self, goal: Vector, rotation: Matrix) -> Outcome:
+        position, reached = self.kinematics.forward(self.robot.state().positions)
+        off = float(np.linalg.norm(position - goal))
+        turned = float(np.arccos(np.clip((np.trace(rotation.T @ reached) - 1) / 2, -1.0, 1.0)))
+        allowed, allowed_turn = self.config.position_tolerance, self.config.angle_tolerance
+        if off <= allowed and turned <= allowed_turn:
+            return Outcome()
+        return Outcome(
+            OutcomeCode.GOAL_TOLERANCE,
+            f"the tool stopped {off * 1e3:.1f} mm and {turned:.3f} rad from its goal; "
+            f"{allowed * 1e3:g} mm and {allowed_turn:g} rad are allowed",
+        )
