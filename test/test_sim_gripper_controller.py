@@ -50,6 +50,17 @@ def test_stalls_on_a_cube_and_keeps_pressing() -> None:
     assert fingers.controller.setpoint == CLOSED
 
 
+def test_lets_go_of_what_it_holds() -> None:
+    fingers = Fingers(obstacle=0.045)
+    fingers.run(fingers.start(CLOSED))
+    began = fingers.now
+    motion = fingers.start(OPENED)
+    fingers.run(motion)
+    assert motion.result is not None
+    assert motion.result.reached
+    assert fingers.now - began == pytest.approx((OPENED - 0.045) / SPEED, abs=0.05)
+
+
 def test_a_command_to_where_it_is_ends_at_once() -> None:
     fingers = Fingers()
     motion = fingers.start(OPENED)
