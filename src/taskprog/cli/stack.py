@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskprog.cli.client import StackClient
-from taskprog.cli.supervisor import NodeSpec, Supervisor, isolated_environment
+from taskprog.cli.supervisor import NodeSpec, Supervisor, Value, isolated_environment
 from taskprog.machine import Event
 
 READY_TIMEOUT = 90.0  # seconds of wall time for all nodes to come up
@@ -36,8 +36,8 @@ class StackOptions:
 
 def nodes(options: StackOptions) -> list[NodeSpec]:
     """The nodes of the simulated stack, in order of starting."""
-    simulated = {"use_sim_time": True}
-    planner: dict[str, str | int | float | bool] = dict(simulated)
+    simulated: dict[str, Value] = {"use_sim_time": True}
+    planner = dict(simulated)
     if options.checkpoint:
         planner["checkpoint"] = options.checkpoint
     specs = [

@@ -13,7 +13,7 @@ NANO = 1_000_000_000
 
 def from_stamp(stamp: Time | Duration) -> float:
     """Seconds."""
-    return float(stamp.sec) + stamp.nanosec / NANO
+    return float(stamp.sec + stamp.nanosec / NANO)
 
 
 def _split(seconds: float) -> tuple[int, int]:

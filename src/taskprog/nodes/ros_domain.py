@@ -19,7 +19,7 @@ from sensor_msgs.msg import JointState
 
 from taskprog.control.grasp import grasp_yaw
 from taskprog.control.kinematics import Kinematics, top_down, yaw_of
-from taskprog.control.robot import ARM_JOINTS, GRIPPER_JOINTS, gripper_width
+from taskprog.control.robot import ARM_JOINTS, GRIPPER_JOINTS, GRIPPER_OPEN_WIDTH, gripper_width
 from taskprog.control.scene_estimate import ObjectEstimate, SceneEstimate
 from taskprog.machine import Call, CancelToken, Observation, ObservationError, Outcome, OutcomeCode
 from taskprog.nodes.call import ActionCancelled, ActionError, ActionRejected, ActionTimeout, call_action
@@ -82,7 +82,7 @@ class RosDomain:
             if not self._monitor.alive(program):
                 raise ObservationError(f"no sign of life from node {program}: is it running?")
         joints = self._wait_joints()
-        self._closed = gripper_width(joints) < self._kinematics.gripper_open_width - LOST_MARGIN
+        self._closed = gripper_width(joints) < GRIPPER_OPEN_WIDTH - LOST_MARGIN
         with self._changed:
             self._wanted = self._objects_count + 1
 
