@@ -32,6 +32,7 @@ def test_parse_and_str_are_inverse() -> None:
     task = StackingTask.parse("2>6 7>1 3>7")
     assert task.steps == ((2, 6), (7, 1), (3, 7))
     assert str(task) == "2>6 7>1 3>7"
+    assert task.describe() == "yellow on purple, pink on orange, green on pink"
     assert task.heights == (2, 3)
     assert task.tower_height == 3
 

@@ -114,6 +114,10 @@ class StackingTask:
     def __str__(self) -> str:
         return " ".join(f"{a}>{b}" for a, b in self.steps)
 
+    def describe(self) -> str:
+        """In words: "yellow on purple, pink on orange"."""
+        return ", ".join(f"{CUBE_NAMES[a]} on {CUBE_NAMES[b]}" for a, b in self.steps)
+
     @property
     def relations(self) -> Pairs:
         """All (a, b) with a on b at the end."""

@@ -52,6 +52,7 @@ def save_policy(
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / (WEIGHTS + ".part")
     save_file({k: v.detach().contiguous() for k, v in model.state_dict().items()}, partial)
+    partial.chmod(0o644)  # safetensors makes it private to its writer
     partial.replace(folder / WEIGHTS)
     text = json.dumps(
         {

@@ -19,10 +19,11 @@ from taskprog.planners.ntp.checkpoint import new_model, save_policy
 from taskprog.planners.ntp.dataset import DataConfig, Recording, collate, record_all
 from taskprog.planners.ntp.model import ModelConfig, NTPModel
 from taskprog.planners.ntp.objective import losses, wrong
-from taskprog.tasks.block_stacking import LIBRARY, OFFSETS, TRAIN, generate_tasks
+from taskprog.tasks.block_stacking import LIBRARY, OFFSETS, TRAIN, StackingTask, generate_tasks
 
 RESUME = "training.pt"  # state of an unfinished training
 SAVE_EVERY = 200  # steps
+UNSEEN_SEED = 1_000_003  # added to a training's seed: of the tasks to check it on
 CURRICULUM_FLOOR = 0.03  # added to a program's error: none is ever left out
 ERROR_MEMORY = 0.98  # of the running mean of a program's error, a step
 
@@ -181,6 +182,13 @@ def make_recordings(
     """The training set of a configuration: generated tasks of the training half, recorded on the twin."""
     tasks = generate_tasks(config.seed, config.tasks, TRAIN)
     return record_all(tasks, config.seed, config.data, progress)
+
+
+def unseen_tasks(config: TrainConfig, n: int) -> list[StackingTask]:
+    """``n`` tasks of the training half that a configuration does not train on, to choose by."""
+    seen = {task.towers for task in generate_tasks(config.seed, config.tasks, TRAIN)}
+    candidates = generate_tasks(config.seed + UNSEEN_SEED, config.tasks + n, TRAIN)
+    return [task for task in candidates if task.towers not in seen][:n]
 
 
 def _schedule(step: int, warmup: int, steps: int) -> float:
