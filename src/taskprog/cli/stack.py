@@ -55,7 +55,8 @@ def nodes(options: StackOptions) -> list[NodeSpec]:
         NodeSpec("planner", planner),
     ]
     if options.record:
-        specs.insert(0, NodeSpec("recorder", {"folder": str(options.folder), "video": True} | simulated))
+        recorder: dict[str, Value] = {"folder": str(options.folder), "video": True}
+        specs.insert(0, NodeSpec("recorder", recorder | simulated))
     return specs
 
 
