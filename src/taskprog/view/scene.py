@@ -175,9 +175,10 @@ def _moves(moves: Sequence[Move]) -> list[Shape]:
 def stack_lines(step: Step) -> list[tuple[str, Colour]]:
     """The call stack as lines of text, root first, and last what just happened; with their colours."""
     event = step.event
-    lines = [(f"{entry.op} {entry.scope}", WHITE) for entry in step.stack]
+    callers = step.stack[: event.depth] if event.kind is EventKind.CALL else step.stack
+    lines = [(f"{entry.op} {entry.scope}", WHITE) for entry in callers]
     if event.kind is EventKind.CALL:
-        lines[-1] = (f"{signature(event.op, event.args)} {event.scope}", GOLD)
+        lines.append((f"{signature(event.op, event.args)} {event.scope}", GOLD))
     elif event.kind is EventKind.OUTCOME:
         ok = event.outcome == OutcomeCode.SUCCEEDED.name
         said = signature(event.op, event.args)

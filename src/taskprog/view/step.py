@@ -24,7 +24,7 @@ class Step:
 
     Attributes:
         event: what happened.
-        stack: the call stack after the event, root first; a running primitive is its last entry.
+        stack: the call stack after the event, root first, with or without what was just called.
         target: where the tool centre point is heading, metres, frame ``base``; None if nowhere.
         target_object: name of the object that the target was derived from; empty if none.
     """
