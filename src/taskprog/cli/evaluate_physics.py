@@ -20,12 +20,13 @@ from taskprog.cli.client import StackClient, video_specification
 from taskprog.cli.record import record_video
 from taskprog.cli.stack import StackOptions, running
 from taskprog.cli.supervisor import NodeDied
-from taskprog.machine import CancelToken, Demonstration, Event, EventKind, OutcomeCode, RunCode
+from taskprog.machine import CancelToken, Demonstration, Event, OutcomeCode, RunCode
 from taskprog.nodes.call import ActionError
 from taskprog.nodes.convert import from_stamp
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.task_video import TaskVideoError, read_task_video
 from taskprog.tasks.block_stacking import StackingTask, demonstrated_steps
+from taskprog.tasks.evaluation import DROPPED, TIMEOUT, TOPPLED, WRONG_DECISION, WRONG_PICK, moves
 from taskprog.tasks.table_top import CAMERA_SIZE, CUBE_NAMES
 
 STABLE_FOR = 2.0  # seconds of simulated time
@@ -33,7 +34,8 @@ EPISODE_TIMEOUT = 600.0  # seconds of wall time
 SETTLE = 1.0  # seconds of simulated time after a reset, for the cameras to see the new layout
 VIDEO_LAYOUT_OFFSET = 100_000
 
-CAUSES = ("wrong decision", "wrong pick", "dropped", "toppled", "perception", "timeout", "robot")
+PERCEPTION, ROBOT = "perception", "robot"
+CAUSES = (WRONG_DECISION, WRONG_PICK, DROPPED, TOPPLED, PERCEPTION, TIMEOUT, ROBOT)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def evaluate(
         except (NodeDied, ActionError) as error:
             # The stack itself broke: that episode failed, and the next one gets a fresh stack.
             task, layout = pending.pop(0)
-            episode = Episode(str(task), layout, False, "robot", str(error), (), 0, 0.0, 0.0)
+            episode = Episode(str(task), layout, False, ROBOT, str(error), (), 0, 0.0, 0.0)
             done[episode.task, episode.seed] = episode
             with log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(episode)) + "\n")
@@ -133,32 +135,20 @@ def _episode(client: StackClient, events: list[Event], task: StackingTask, seed:
 def cause_of_failure(task: StackingTask, events: Sequence[Event], code: int, video: Path) -> str:
     """The first thing that went wrong, as one of ``CAUSES``."""
     if code in (ExecuteTask.Result.BAD_SPECIFICATION, RunCode.NO_OBSERVATION):
-        return "perception"
+        return PERCEPTION
     if code in (RunCode.ROBOT_STOPPED, RunCode.PRIMITIVE_FAILED, RunCode.CANCELLED):
-        return "robot"
+        return ROBOT
     wanted = {(CUBE_NAMES[a], CUBE_NAMES[b]) for a, b in task.relations}
-    for picked, placed in transports(events):
+    for picked, placed in moves(events):
         if (picked, placed) not in wanted:
             if not _read_rightly(task, video):
-                return "perception"
-            return "wrong decision" if picked in {a for a, _ in wanted} else "wrong pick"
+                return PERCEPTION
+            return WRONG_DECISION if picked in {a for a, _ in wanted} else WRONG_PICK
     if any(e.outcome == OutcomeCode.NOTHING_HELD.name for e in events):
-        return "dropped"
+        return DROPPED
     if code in (RunCode.STEP_BUDGET, RunCode.TIME_BUDGET, RunCode.DEPTH_BUDGET):
-        return "timeout"
-    return "toppled"
-
-
-def transports(events: Sequence[Event]) -> Iterator[tuple[str, str]]:
-    """Which object was put on which, in order, read from the calls of ``move_to``."""
-    picked = ""
-    for event in events:
-        if event.kind is EventKind.CALL and event.op == "move_to":
-            name, height = str(event.args[0]), float(event.args[1])
-            if height == 0.0:
-                picked = name
-            else:
-                yield picked, name
+        return TIMEOUT
+    return TOPPLED
 
 
 def _read_rightly(task: StackingTask, video: Path) -> bool:
