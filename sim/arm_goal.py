@@ -13,7 +13,7 @@ from taskprog_sim.trajectory import Spline
 
 Floats = NDArray[np.float64]
 
-CHECK_PERIOD = 0.01  # seconds between the samples of a trajectory that are checked against limits
+CHECKS_PER_PIECE = 16  # points between two waypoints that are checked against limits
 VELOCITY_SLACK = 1.05  # interpolation between points at the limit goes over it a little
 
 
@@ -141,10 +141,7 @@ def _column(name: str, rows: Sequence[Sequence[float]], order: list[int]) -> Flo
 
 def check_limits(spline: Spline, limits: ArmLimits) -> None:
     """Raise GoalError (INVALID_GOAL) where a trajectory leaves the arm's position or velocity limits."""
-    grid = np.union1d(spline.times, np.arange(spline.times[0], spline.duration, CHECK_PERIOD))
-    samples = [spline.sample(float(time)) for time in grid]
-    positions = np.array([position for position, _ in samples])
-    velocities = np.array([velocity for _, velocity in samples])
+    grid, positions, velocities = spline.scan(CHECKS_PER_PIECE)
     beyond = (positions < limits.lower - 1e-6) | (positions > limits.upper + 1e-6)
     if beyond.any():
         at, joint = np.argwhere(beyond)[0]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskprog.tasks.block_stacking import StackingTask, holds
+from taskprog.tasks.table_top import CUBE_NAMES
 
 Relation = tuple[int, int]
 
@@ -23,6 +24,17 @@ class Truth(Protocol):
 
     def held(self, cube: int) -> bool:
         """Whether a cube is between the gripper's fingers, touching both."""
+
+
+def read_task(text: str) -> StackingTask:
+    """A task from text such as "2>6 7>1", cubes by number or by name ("yellow>purple").
+
+    Raises:
+        ValueError: no such cube, or no possible task.
+    """
+    numbers = {name: str(index) for index, name in enumerate(CUBE_NAMES)}
+    words = [">".join(numbers.get(cube, cube) for cube in word.split(">")) for word in text.split()]
+    return StackingTask.parse(" ".join(words))
 
 
 class StabilityCheck:

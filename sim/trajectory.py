@@ -72,3 +72,19 @@ class Spline:
             velocity = velocity * t + position
             position = position * t + coefficients
         return position, velocity
+
+    def scan(self, per_piece: int) -> tuple[Floats, Floats, Floats]:
+        """Times (M,), positions and velocities (M, n) at ``per_piece`` points of every piece and at the end."""
+        share = np.arange(per_piece) / per_piece
+        t = np.diff(self.times)[:, None] * share  # (K - 1, per_piece)
+        positions = np.zeros((*t.shape, len(self._last)))
+        velocities = np.zeros_like(positions)
+        for coefficients in np.moveaxis(self._pieces, 1, 0)[::-1]:
+            velocities = velocities * t[..., None] + positions
+            positions = positions * t[..., None] + coefficients[:, None]
+        end, rest = self.sample(self.duration)
+        return (
+            np.append((self.times[:-1, None] + t).ravel(), self.duration),
+            np.vstack([positions.reshape(-1, len(end)), end]),
+            np.vstack([velocities.reshape(-1, len(end)), rest]),
+        )

@@ -53,6 +53,7 @@ class World:
         scene: name of the scene.
         seed: of the layout.
         sawyer: the arm's motors and sensors.
+        steps: of time, since the start; a reset takes one.
         camera: RGB-D, its geometry is ``camera.model``.
     """
 
@@ -66,7 +67,7 @@ class World:
         """Build the scene, with a window if ``gui``; ``camera_size`` is (width, height), pixels.
 
         Raises:
-            ValueError: there is no such scene.
+            ValueError: there is no such scene or seed.
             RuntimeError: PyBullet cannot open its window.
             FileNotFoundError: the robot's description is missing.
         """
@@ -74,7 +75,7 @@ class World:
         model = CameraModel.table_top(*camera_size)
         backdrop = _take_backdrop(model)
         self._gui = gui
-        self._steps = -1
+        self.steps = -1
         self._bullet = Bullet(gui)
         self.camera = Camera(model, self._bullet.client, backdrop, lambda: self.time)
         self.reset(scene, seed)
@@ -83,12 +84,14 @@ class World:
         """Start anew: arm neutral, cubes as in ``layout`` (by default that of ``seed``).
 
         Raises:
-            ValueError: there is no such scene; the world stays as it was.
+            ValueError: there is no such scene or seed; the world stays as it was.
         """
         check_scene(scene)
+        if seed < 0:
+            raise ValueError(f"a layout's seed is 0 or more, not {seed}")
         layout = random_layout(seed) if layout is None else layout
         self.scene, self.seed = scene, seed
-        self._steps += 1  # time goes on, so that nothing after a reset has a stamp from before it
+        self.steps += 1  # time goes on, so that nothing after a reset has a stamp from before it
         self._bullet.clear()
         add_room(self._bullet, drawn=self._gui)
         self.sawyer = Sawyer(self._bullet, share_dir() / "models" / "sawyer" / "sawyer.urdf")
@@ -100,13 +103,13 @@ class World:
     @property
     def time(self) -> float:
         """Simulated seconds; never goes back, not even at a reset."""
-        return self._steps * TIME_STEP
+        return self.steps * TIME_STEP
 
     def step(self, n: int = 1) -> None:
         """Let time go on by ``n`` steps of 1/240 s."""
         for _ in range(n):
             pybullet.stepSimulation(physicsClientId=self._bullet.client)
-        self._steps += n
+        self.steps += n
 
     def cube_poses(self) -> CubePoses:
         """Where the cubes are: for scorers, recordings and tests only."""

@@ -50,6 +50,16 @@ def test_before_and_after_it_stands_still_at_the_ends() -> None:
         assert velocity[0] == 0.0
 
 
+def test_a_scan_finds_what_sampling_finds() -> None:
+    spline = Spline(TIMES, column(0), column(1), column(2))
+    times, positions, velocities = spline.scan(8)
+    assert len(times) == 2 * 8 + 1
+    for time, position, velocity in zip(times, positions, velocities, strict=True):
+        expected = spline.sample(float(time))
+        assert position == pytest.approx(expected[0], abs=1e-12)
+        assert velocity == pytest.approx(expected[1], abs=1e-12)
+
+
 def test_a_single_point_is_a_place_to_stay_at() -> None:
     position, velocity = Spline(np.array([0.0]), np.array([[0.5]])).sample(0.0)
     assert (position[0], velocity[0]) == (0.5, 0.0)

@@ -1,0 +1,140 @@
+"""What may be asked of a running simulation: motions, resets, steps of time, judgements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+
+from taskprog.machine.cancel import CancelToken
+from taskprog.tasks.block_stacking import StackingTask
+from taskprog_sim.arm_controller import ArmResult, Motion
+from taskprog_sim.arm_goal import ArmGoal
+from taskprog_sim.bullet import TIME_STEP
+from taskprog_sim.engine import Engine, Job
+from taskprog_sim.gripper_controller import GripperResult
+from taskprog_sim.scorer import StabilityCheck
+from taskprog_sim.simulation import Simulation
+from taskprog_sim.world import CHECK_STEPS
+
+FEEDBACK_STEPS = 24  # a tenth of a simulated second
+MAX_TIME = 3600.0  # seconds of simulated time that may be asked for at once
+
+
+class Refused(ValueError):
+    """The simulation cannot do what it was asked for; says why and what would be right."""
+
+
+def follow(
+    goal: ArmGoal, cancel: CancelToken, feedback: Callable[[Simulation, Motion], None]
+) -> Job[ArmResult]:
+    """Follow a trajectory to its end; ``feedback`` is called ten times a simulated second."""
+
+    def job(engine: Engine) -> Generator[None, None, ArmResult]:
+        simulation = engine.simulation
+        motion = simulation.follow(goal)
+        steps = 0
+        while motion.result is None:
+            if cancel.cancelled:
+                if engine.paused:
+                    simulation.arm.abandon(cancel.reason)
+                    continue
+                simulation.arm.cancel(simulation.time, cancel.reason)
+            steps += 1
+            if steps % FEEDBACK_STEPS == 0:
+                feedback(simulation, motion)
+            yield
+        return motion.result
+
+    return job
+
+
+def move_gripper(width: float, force: float, cancel: CancelToken) -> Job[tuple[GripperResult, float]]:
+    """Move the gripper; its result, and the force with which it presses now, newtons."""
+
+    def job(engine: Engine) -> Generator[None, None, tuple[GripperResult, float]]:
+        simulation = engine.simulation
+        motion = simulation.move_gripper(width, force)
+        while motion.result is None:
+            if cancel.cancelled:
+                simulation.cancel_gripper()
+            else:
+                yield
+        return motion.result, simulation.gripper.force
+
+    return job
+
+
+def reset(scene: str, seed: int) -> Job[str]:
+    """Put the world back to a start layout; says what it has done.
+
+    Raises:
+        Refused: something moves, or there is no such scene or seed.
+    """
+
+    def job(engine: Engine) -> Generator[None, None, str]:
+        simulation = engine.simulation
+        if simulation.moving:
+            raise Refused("the robot is moving: cancel its goal first")
+        name = scene or simulation.world.scene
+        try:
+            simulation.reset(name, seed)
+        except ValueError as error:
+            raise Refused(str(error)) from error
+        return f"scene {name!r} with the layout of seed {seed}"
+        yield
+
+    return job
+
+
+def pause(paused: bool) -> Job[None]:
+    """Let time stand still, or go on at the engine's pace."""
+
+    def job(engine: Engine) -> Generator[None, None, None]:
+        engine.paused = paused
+        return
+        yield
+
+    return job
+
+
+def step(seconds: float) -> Job[float]:
+    """Let time go on by ``seconds``, rounded up to whole steps of 1/240 s; the time at the end.
+
+    Raises:
+        Refused: no such time.
+    """
+    steps = steps_of(seconds)
+
+    def job(engine: Engine) -> Generator[None, None, float]:
+        for _ in range(steps):
+            yield
+        return engine.simulation.time
+
+    return job
+
+
+def check_task(task: StackingTask, stable_for: float) -> Job[list[tuple[int, int]]]:
+    """Watch the world for ``stable_for`` seconds; the relations that did not hold all that time.
+
+    Raises:
+        Refused: no such time.
+    """
+    steps = steps_of(stable_for)
+
+    def job(engine: Engine) -> Generator[None, None, list[tuple[int, int]]]:
+        check = StabilityCheck(task)
+        for index in range(steps):
+            if index % CHECK_STEPS == 0:
+                check.observe(engine.simulation.world)
+            yield
+        check.observe(engine.simulation.world)
+        return check.failed
+
+    return job
+
+
+def steps_of(seconds: float) -> int:
+    """Whole steps of time in ``seconds``, rounded up; Refused if negative or more than an hour."""
+    if not 0.0 <= seconds <= MAX_TIME:
+        raise Refused(f"time can go on for 0 to {MAX_TIME:g} s at once, not {seconds:g} s")
+    return math.ceil(round(seconds / TIME_STEP, 6))

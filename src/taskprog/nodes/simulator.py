@@ -1,0 +1,366 @@
+"""Node ``simulator``: a Sawyer at a table with cubes, in PyBullet, behind the interfaces of a real arm.
+
+Publishes the clock, joint states, frames, the robot's description and an RGB-D camera; follows joint
+trajectories (control_msgs/FollowJointTrajectory) and gripper commands (control_msgs/GripperCommand, whose
+position is the gap between the pads in metres); can be reset, paused and stepped, and says whether a task
+holds.
+
+Everything that touches the world happens in the thread of ``taskprog_sim.engine.Engine``. Callbacks here
+hand it jobs and wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from control_msgs.action import FollowJointTrajectory, GripperCommand
+from control_msgs.msg import JointTolerance
+from geometry_msgs.msg import TransformStamped
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sawyer_ntp.srv import CheckTask, ResetScene, Step
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Header, String
+from std_srvs.srv import SetBool
+from tf2_msgs.msg import TFMessage
+from trajectory_msgs.msg import JointTrajectoryPoint
+
+from taskprog.control.robot import ARM_JOINTS
+from taskprog.machine import CancelToken
+from taskprog.nodes.convert import from_stamp, to_duration, to_stamp
+from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
+from taskprog.nodes.parameters import declare
+from taskprog.nodes.qos import CAMERA, LATCHED, NEWEST
+from taskprog.nodes.sensor_messages import (
+    camera_info_message,
+    camera_transform,
+    image_message,
+    joint_state_message,
+    transform_message,
+)
+from taskprog.nodes.single_goal import Feedback, SingleGoalServer
+from taskprog.nodes.spin import run
+from taskprog.perception.camera import CameraModel
+from taskprog.resources import share_dir
+from taskprog_sim import jobs
+from taskprog_sim.arm_controller import Ending, Motion
+from taskprog_sim.arm_goal import ArmGoal, ArmLimits, GoalError, ResultCode, Tolerances, Waypoint, make_goal
+from taskprog_sim.camera import Image as Picture
+from taskprog_sim.engine import Engine, EngineError, Pace
+from taskprog_sim.frame_tree import FrameTree
+from taskprog_sim.gripper_controller import GripperController
+from taskprog_sim.sawyer import CLOSED_WIDTH, JOINTS, OPEN_WIDTH, JointReadings
+from taskprog_sim.scorer import read_task
+from taskprog_sim.simulation import Simulation
+from taskprog_sim.world import World
+
+EXECUTOR = "executor"
+OPTICAL_FRAME = "camera_optical_frame"
+STATE_RATE = 50.0  # joint states, frames and clock, per second of simulated time
+WATCH_PERIOD = 0.5  # seconds of wall time
+
+STATES = QoSProfile(depth=20)
+# /tf_static keeps what it has for those who come late.
+STATIC_FRAMES = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class SimulatorNode(Node):
+    """The simulated robot and its surroundings."""
+
+    def __init__(self, **options: Any) -> None:
+        """Build the world and offer everything.
+
+        Raises:
+            ValueError: a parameter is out of its range, or there is no such scene.
+            RuntimeError: PyBullet cannot open its window.
+        """
+        super().__init__("simulator", **options)
+        gui = declare(self, "gui", False, "open PyBullet's window")
+        scene = declare(self, "scene", "block_stacking", "what stands on the table")
+        seed = declare(self, "seed", 0, "of the start layout", minimum=0)
+        pace = declare(
+            self,
+            "pace",
+            Pace.REALTIME.value,
+            "how simulated time goes on: in step with the wall's, as fast as possible, or only while "
+            "something moves or asks for it",
+            choices=[pace.value for pace in Pace],
+        )
+        width = declare(self, "camera_width", 640, "of the camera's pictures, pixels", 64, 1920)
+        height = declare(self, "camera_height", 480, "of the camera's pictures, pixels", 48, 1440)
+        rate = declare(self, "camera_rate", 10.0, "pictures a second of simulated time", 0.1, 60.0)
+        publish_tf = declare(self, "publish_tf", True, "publish the robot's frames; off: another node does")
+
+        description = (share_dir() / "models" / "sawyer" / "sawyer.urdf").read_text(encoding="utf-8")
+        self._publisher = Publisher(self, description, publish_tf)
+        self._engine = Engine(
+            lambda: World(scene, seed, gui, (width, height)), self._publisher, Pace(pace), STATE_RATE, rate
+        )
+        self._engine.start()
+        self._publisher.introduce(self._engine.run(_camera_model), description)
+        self._limits: ArmLimits = self._engine.run(_arm_limits)
+        self._gripper_range = GripperController(CLOSED_WIDTH, OPEN_WIDTH, OPEN_WIDTH)
+        self._offer_actions()
+        self._offer_services()
+        Heartbeat(self)
+        self._monitor = HeartbeatMonitor(self, (EXECUTOR,), lost=self._on_lost)
+        self.create_timer(WATCH_PERIOD, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self.get_logger().info(f"scene {scene!r}, layout of seed {seed}, pace {pace}")
+
+    def _offer_actions(self) -> None:
+        self._arm = SingleGoalServer(
+            self,
+            FollowJointTrajectory,
+            "arm_controller/follow_joint_trajectory",
+            accept=self._accept_trajectory,
+            execute=self._follow,
+            failure=lambda text: FollowJointTrajectory.Result(
+                error_code=int(ResultCode.INVALID_GOAL), error_string=text
+            ),
+            preempt=True,
+            # A cancelled motion has no code of its own.
+            succeeded=lambda result: result.error_code == 0 and not result.error_string,
+        )
+        self._gripper = SingleGoalServer(
+            self,
+            GripperCommand,
+            "gripper_controller/gripper_cmd",
+            accept=self._accept_grip,
+            execute=self._grip,
+            failure=lambda text: GripperCommand.Result(),
+            preempt=True,
+            succeeded=lambda result: bool(result.reached_goal or result.stalled),
+        )
+
+    def _offer_services(self) -> None:
+        # A long step must hold up neither a pause nor another step.
+        group = ReentrantCallbackGroup()
+        for kind, name, callback in (
+            (ResetScene, "simulator/reset", self._on_reset),
+            (Step, "simulator/step", self._on_step),
+            (SetBool, "simulator/pause", self._on_pause),
+            (CheckTask, "simulator/check_task", self._on_check),
+        ):
+            self.create_service(kind, name, _answering(callback), callback_group=group)
+
+    def destroy_node(self) -> None:
+        """Stop the arm, end the simulation, and take the node down."""
+        self._arm.close()
+        self._gripper.close()
+        self._engine.stop()
+        super().destroy_node()
+
+    def _watch(self) -> None:
+        if not self._engine.alive:
+            raise EngineError("the simulation has ended; see above for the reason")
+
+    def _on_lost(self, name: str) -> None:
+        reason = f"{name} has gone silent"
+        if self._arm.busy or self._gripper.busy:
+            self.get_logger().error(f"{reason}: stopping the arm")
+        self._arm.cancel(reason)
+        self._gripper.cancel(reason)
+
+    def _accept_trajectory(self, goal: FollowJointTrajectory.Goal) -> str | None:
+        try:
+            self._arm_goal(goal)
+        except GoalError as error:
+            return f"{error.code.name}: {error}"
+        return None
+
+    def _arm_goal(self, goal: FollowJointTrajectory.Goal) -> ArmGoal:
+        if goal.multi_dof_trajectory.points:
+            raise GoalError(ResultCode.INVALID_GOAL, "the arm has no joints of several degrees of freedom")
+        return make_goal(
+            self._limits,
+            goal.trajectory.joint_names,
+            [
+                Waypoint(from_stamp(p.time_from_start), p.positions, p.velocities, p.accelerations)
+                for p in goal.trajectory.points
+            ],
+            from_stamp(goal.trajectory.header.stamp),
+            Tolerances(
+                _tolerances(goal.path_tolerance),
+                _tolerances(goal.goal_tolerance),
+                from_stamp(goal.goal_time_tolerance),
+            ),
+        )
+
+    def _follow(
+        self, goal: FollowJointTrajectory.Goal, cancel: CancelToken, feedback: Feedback
+    ) -> FollowJointTrajectory.Result:
+        job = jobs.follow(
+            self._arm_goal(goal), cancel, lambda sim, motion: feedback.publish(_arm_feedback(sim, motion))
+        )
+        result = self._engine.run(job, moves=True)
+        message = result.message
+        if result.ending is Ending.CANCELLED:
+            message = message or "cancelled"
+        return FollowJointTrajectory.Result(error_code=int(result.code), error_string=message)
+
+    def _accept_grip(self, goal: GripperCommand.Goal) -> str | None:
+        try:
+            self._gripper_range.check(goal.command.position, goal.command.max_effort)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    def _grip(
+        self, goal: GripperCommand.Goal, cancel: CancelToken, feedback: Feedback
+    ) -> GripperCommand.Result:
+        job = jobs.move_gripper(goal.command.position, goal.command.max_effort, cancel)
+        result, force = self._engine.run(job, moves=True)
+        return GripperCommand.Result(
+            position=result.width,
+            effort=force if result.stalled else 0.0,
+            stalled=result.stalled,
+            reached_goal=result.reached,
+        )
+
+    def _on_reset(self, request: ResetScene.Request, response: ResetScene.Response) -> None:
+        response.message = self._engine.run(jobs.reset(request.scene, request.seed), moves=True)
+
+    def _on_step(self, request: Step.Request, response: Step.Response) -> None:
+        response.stamp = to_stamp(self._engine.run(jobs.step(from_stamp(request.duration))))
+
+    def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> None:
+        self._engine.run(jobs.pause(request.data))
+        response.message = "time stands still" if request.data else "time goes on"
+
+    def _on_check(self, request: CheckTask.Request, response: CheckTask.Response) -> None:
+        job = jobs.check_task(read_task(request.task), from_stamp(request.stable_for))
+        response.failed = [f"{above}>{below}" for above, below in self._engine.run(job)]
+        if response.failed:
+            raise jobs.Refused(f"not so: {' '.join(response.failed)}")
+        response.message = "every relation holds"
+
+
+class Publisher:
+    """Publishes what the engine tells; its methods run in the simulation's thread."""
+
+    def __init__(self, node: Node, description: str, publish_tf: bool):
+        self._tree = FrameTree(description)
+        self._publish_tf = publish_tf
+        self._clock = node.create_publisher(ClockMessage, "/clock", NEWEST)
+        self._joints = node.create_publisher(JointState, "joint_states", STATES)
+        self._frames = node.create_publisher(TFMessage, "tf", STATES)
+        self._static = node.create_publisher(TFMessage, "tf_static", STATIC_FRAMES)
+        self._description = node.create_publisher(String, "robot_description", LATCHED)
+        self._images = {
+            name: (
+                node.create_publisher(Image, f"camera/{name}/image_raw", CAMERA),
+                node.create_publisher(CameraInfo, f"camera/{name}/camera_info", CAMERA),
+            )
+            for name in ("color", "depth")
+        }
+        self._model: CameraModel | None = None
+
+    def introduce(self, model: CameraModel, description: str) -> None:
+        """Publish what never changes, and from now on pictures of this camera."""
+        stamp = to_stamp(0.0)
+        self._description.publish(String(data=description))
+        static = [camera_transform(stamp, OPTICAL_FRAME, model.pose)]
+        if self._publish_tf:
+            static += [
+                transform_message(stamp, pose.parent, pose.child, pose.translation, pose.rotation)
+                for pose in self._tree.fixed
+            ]
+        self._static.publish(TFMessage(transforms=static))
+        self._model = model
+
+    def on_state(self, stamp: float, readings: JointReadings) -> None:
+        """See ``taskprog_sim.engine.Sink``."""
+        time = to_stamp(stamp)
+        self._clock.publish(ClockMessage(clock=time))
+        self._joints.publish(
+            joint_state_message(time, JOINTS, readings.positions, readings.velocities, readings.efforts)
+        )
+        if self._publish_tf:
+            positions = dict(zip(JOINTS, readings.positions.tolist(), strict=True))
+            moving: list[TransformStamped] = [
+                transform_message(time, pose.parent, pose.child, pose.translation, pose.rotation)
+                for pose in self._tree.moving(positions)
+            ]
+            self._frames.publish(TFMessage(transforms=moving))
+
+    def wants_frames(self) -> bool:
+        """See ``taskprog_sim.engine.Sink``."""
+        return self._model is not None and any(
+            images.get_subscription_count() > 0 for images, _ in self._images.values()
+        )
+
+    def on_frame(self, image: Picture) -> None:
+        """See ``taskprog_sim.engine.Sink``."""
+        assert self._model is not None
+        header = Header(stamp=to_stamp(image.stamp), frame_id=OPTICAL_FRAME)
+        info = camera_info_message(header, self._model)
+        for name, pixels in (("color", image.rgb), ("depth", image.depth)):
+            images, infos = self._images[name]
+            infos.publish(info)
+            if images.get_subscription_count() > 0:
+                images.publish(image_message(header, pixels))
+
+
+def _camera_model(engine: Engine) -> Any:
+    return engine.simulation.world.camera.model
+    yield
+
+
+def _arm_limits(engine: Engine) -> Any:
+    return engine.simulation.arm.limits
+    yield
+
+
+def _answering(callback: Callable[[Any, Any], None]) -> Callable[[Any, Any], Any]:
+    """A service callback whose response says whether ``callback`` went well, and if not, why."""
+
+    def answer(request: Any, response: Any) -> Any:
+        try:
+            callback(request, response)
+            response.success = True
+        except (ValueError, EngineError) as error:
+            response.success, response.message = False, str(error)
+        return response
+
+    return answer
+
+
+def _tolerances(messages: Sequence[JointTolerance]) -> dict[str, float]:
+    return {message.name: float(message.position) for message in messages}
+
+
+def _arm_feedback(simulation: Simulation, motion: Motion) -> FollowJointTrajectory.Feedback:
+    readings = simulation.readings()
+    setpoint = simulation.arm.setpoint
+    at = to_duration(motion.progress * motion.spline.duration)
+
+    def point(positions: Any, velocities: Any) -> JointTrajectoryPoint:
+        return JointTrajectoryPoint(
+            positions=np.asarray(positions).tolist(),
+            velocities=np.asarray(velocities).tolist(),
+            time_from_start=at,
+        )
+
+    return FollowJointTrajectory.Feedback(
+        header=Header(stamp=to_stamp(simulation.time)),
+        joint_names=list(ARM_JOINTS),
+        desired=point(setpoint.positions, setpoint.velocities),
+        actual=point(readings.arm_positions, readings.arm_velocities),
+        error=point(
+            setpoint.positions - readings.arm_positions, setpoint.velocities - readings.arm_velocities
+        ),
+    )
+
+
+def main(args: list[str] | None = None) -> int:
+    """Entry point; a scene or a window that is not to be had is a clear error at start."""
+    return run(SimulatorNode, args, expected=(ValueError, RuntimeError, OSError))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
