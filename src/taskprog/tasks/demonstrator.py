@@ -104,7 +104,7 @@ def _carry(
     corners = np.array([start, [*start[:2], top], [*target[:2], top], target])
     lengths = np.linalg.norm(np.diff(corners, axis=0), axis=1)
     arrival = np.concatenate([[0.0], np.cumsum(lengths)]) / speed
-    moments = np.linspace(0.0, arrival[-1], max(3, round(arrival[-1] * FRAME_RATE)))
+    moments = np.linspace(0.0, arrival[-1], max(4, round(arrival[-1] * FRAME_RATE)))
     if rng.uniform() < 0.2:
         at = int(rng.integers(0, len(moments)))
         moments = np.insert(moments, at, np.full(int(rng.integers(5, 40)), moments[at]))
@@ -121,11 +121,11 @@ def _carried_noise(frames: int, rng: np.random.Generator, noise: TrackNoise) -> 
 
 
 def _jittered(held: list[NDArray[np.int64]], rng: np.random.Generator, most: int) -> NDArray[np.int64]:
-    """The cue over all pieces, each change moved by up to ``most`` frames, every piece keeping a frame."""
+    """The cue over all pieces, each change moved by up to ``most`` frames, no piece made shorter than half."""
     lengths = [len(piece) for piece in held]
     edges = np.cumsum(lengths)[:-1]
     room = np.minimum(lengths[:-1], lengths[1:])
-    limit = np.minimum(most, (room - 1) // 2)
+    limit = np.minimum(most, (room - 2) // 4)
     moved = edges + rng.integers(-limit, limit + 1)
     result = np.empty(sum(lengths), np.int64)
     for piece, start, stop in zip(held, [0, *moved], [*moved, len(result)], strict=True):
