@@ -64,7 +64,7 @@ class GripperController:
         self.check(width, force)
         self.cancel(measured)
         self.force = force or DEFAULT_FORCE
-        # While pressing on something, the setpoint lies beyond where the pads are; moving on starts from them.
+        # While pressing on something, the setpoint lies beyond the pads; moving on starts from them.
         onward = max if width > measured else min
         self.setpoint = onward(self.setpoint, measured)
         self._motion = GripperMotion(min(max(width, self.closed), self.opened), measured, now)

@@ -74,7 +74,7 @@ class Spline:
         return position, velocity
 
     def scan(self, per_piece: int) -> tuple[Floats, Floats, Floats]:
-        """Times (M,), positions and velocities (M, n) at ``per_piece`` points of every piece and at the end."""
+        """Times (M,), positions and velocities (M, n) at ``per_piece`` points a piece and at the end."""
         share = np.arange(per_piece) / per_piece
         t = np.diff(self.times)[:, None] * share  # (K - 1, per_piece)
         positions = np.zeros((*t.shape, len(self._last)))

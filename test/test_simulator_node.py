@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -89,8 +89,8 @@ class Stack:
 
 
 @pytest.fixture
-def start(ros: RosWorld) -> Iterator[Callable[..., Stack]]:
-    yield lambda **parameters: Stack(ros, **parameters)
+def start(ros: RosWorld) -> Callable[..., Stack]:
+    return lambda **parameters: Stack(ros, **parameters)
 
 
 def turn(angle: float, seconds: float = 1.0, start: float = 0.0) -> FollowJointTrajectory.Goal:
