@@ -41,7 +41,7 @@ class Faults:
 
 
 class LoopbackRobot:
-    """Implements ``taskprog.control.robot.Robot`` in no time.
+    """Implements ``taskprog.control.robot.Robot``, as fast as ``pause`` lets it.
 
     Attributes:
         faults: to be set by tests.
@@ -49,7 +49,11 @@ class LoopbackRobot:
         followed: every trajectory that was begun.
     """
 
-    def __init__(self, positions: NDArray[np.float64] = NEUTRAL):
+    def __init__(
+        self, positions: NDArray[np.float64] = NEUTRAL, pause: Callable[[float], None] | None = None
+    ):
+        """``pause`` is called whenever the robot's clock goes on, with the seconds; to be slept, say."""
+        self._pause = pause or (lambda seconds: None)
         self.faults = Faults()
         self.object_width: float | None = None
         self.followed: list[JointTrajectory] = []
@@ -80,7 +84,7 @@ class LoopbackRobot:
                 return Outcome(OutcomeCode.CANCELLED, cancel.reason)
             if self.faults.outcome is not None and elapsed > trajectory.duration / 2:
                 return self.faults.outcome
-            self._time = began + float(elapsed)
+            self._wait(began + float(elapsed) - self._time)
             self._positions = np.array(
                 [np.interp(elapsed, trajectory.times, column) for column in trajectory.positions.T]
             )
@@ -95,12 +99,18 @@ class LoopbackRobot:
         if not GRIPPER_CLOSED_WIDTH - 1e-6 <= width <= GRIPPER_OPEN_WIDTH + 1e-6:
             refused = Outcome(OutcomeCode.INVALID_GOAL, f"the pads cannot be {width:.4f} m apart")
             return GripperOutcome(refused, self._width, False)
-        if cancel.cancelled:
-            return GripperOutcome(Outcome(OutcomeCode.CANCELLED, cancel.reason), self._width, False)
-        stopped = self.object_width is not None and width < self.object_width <= self._width
+        stopped = self.object_width is not None and width < self.object_width <= self._width + 1e-9
         target = self.object_width if stopped and self.object_width is not None else width
         if self.faults.outcome is not None:
             target = (self._width + target) / 2
-        self._time += abs(target - self._width) / GRIPPER_SPEED
-        self._width = target
+        way = target - self._width
+        for _ in range(steps := max(1, round(abs(way) / (GRIPPER_SPEED * CYCLE)))):
+            if cancel.cancelled:
+                return GripperOutcome(Outcome(OutcomeCode.CANCELLED, cancel.reason), self._width, False)
+            self._wait(abs(way) / GRIPPER_SPEED / steps)
+            self._width += way / steps
         return GripperOutcome(self.faults.outcome or Outcome(), self._width, stopped)
+
+    def _wait(self, seconds: float) -> None:
+        self._pause(seconds)
+        self._time += seconds
