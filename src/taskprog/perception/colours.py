@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from taskprog.perception.camera import CameraModel
 from taskprog.tasks.table_top import CUBES, TABLE_HEIGHT, CubeColour, Region
 
-MIN_SATURATION = 110  # of 255; table, arm and hands are below
+MIN_SATURATION = 140  # of 255; wood, skin and the arm are below
 MIN_VALUE = 40  # of 255; hue means nothing in the dark
 HUE_TOLERANCE = 18.0  # degrees around a cube's hue, less where two colours are nearer than twice that
 MIN_BRIGHTNESS = 0.4  # of a cube's paint that its brightest pixels reach, or it is some darker object

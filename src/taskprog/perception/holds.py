@@ -100,12 +100,14 @@ class HoldFinder:
             if starter is None:
                 continue
             first = self._first_moved(starter, frame, began)
-            if moving is not None:
-                holds += self._end(moving, began, first)
-            moving, began = starter, first
+            ended = [] if moving is None else self._end(moving, began, first)
+            holds += ended
+            # A hand is empty for at least a frame before it takes the next cube.
+            free = ended[-1].stop + 1 if ended else 0
+            moving, began = starter, max(free, self._last_at_rest(starter, first, free))
         if moving is not None:
             holds += self._end(moving, began, self._frames)
-        return holds
+        return [hold for hold in holds if hold.stop > hold.start]
 
     def _starts(self, frame: int, moving: int | None) -> int | None:
         """The cube, not the moving one, that is seen to have moved in this frame and in its next view."""
@@ -133,19 +135,29 @@ class HoldFinder:
             frame -= 1
         return frame
 
+    def _last_at_rest(self, cube: int, frame: int, earliest: int) -> int:
+        """The first of the frames before ``frame`` in which the cube was hidden: it may have left by then."""
+        while frame - 1 > earliest and self._views[cube][frame - 1] is None:
+            frame -= 1
+        return frame
+
     def _end(self, cube: int, start: int, stop: int) -> list[Hold]:
         """The carry of a cube that another cube's motion, or the video's end, ends at frame ``stop``."""
         views = self._views[cube]
         backwards = rest_at(views, range(stop - 1, start, -1), self._shape)
-        if backwards is None:
-            return []
+        if backwards is None:  # hidden to the end: where it was left may show later
+            backwards = rest_at(views, range(start, self._frames), self._shape)
+            if backwards is None:
+                return []
         onwards = rest_at(views, range(backwards.good[0], self._frames), self._shape) or backwards
         rest = max((backwards, onwards), key=lambda r: r.view.area)
         mask = grown(rest.view, self._shape)
         release = stop
         for frame in range(min(stop, backwards.frame + 1) - 1, start, -1):
             view = views[frame]
-            if view is not None and outside(view, mask) > SAME:
+            if view is None:
+                continue
+            if outside(view, mask) > SAME:
                 break
             release = frame
         self._rest[cube] = rest

@@ -88,6 +88,9 @@ def carried(camera: CameraModel, views: Sequence[View | None], start: Floats, st
         path[frame] = origin + depth * ray
         if path[frame, 2] < ON_TABLE:
             path[frame] = camera.at_height(view.centroid[None], ON_TABLE)[0]
+    if np.isnan(path[:, 0]).all() and count >= 4:  # hidden all the way: up, across and down again
+        path[count // 3] = [*start[:2], usual]
+        path[-1 - count // 3] = [*stop[:2], usual]
     path[0], path[-1] = start, stop
     known = np.flatnonzero(~np.isnan(path[:, 0]))
     for axis in range(3):

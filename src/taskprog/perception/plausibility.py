@@ -18,7 +18,9 @@ from taskprog.tasks.table_top import CUBE_SIZE
 
 Floats = NDArray[np.float64]
 
-MATCH = 0.70  # overlap (intersection over union) of a cube's view and its predicted outline, at the best yaw
+# Overlap (intersection over union) of a cube's view and its predicted outline, at the best yaw: most cubes
+# reach the first if the camera is right, a partly hidden one at least the second.
+MATCH, HIDDEN_MATCH = 0.70, 0.45
 PERSISTENT = 0.5  # share of the frames in which something unknown must be seen to be there
 _YAWS = np.arange(0.0, np.pi / 2, np.pi / 18)
 
@@ -37,18 +39,18 @@ def check_cubes(camera: CameraModel, names: Sequence[str], rests: Sequence[Rest]
         UnknownObject: a few do not.
     """
     overlaps = np.array([_overlap(camera, r, p) for r, p in zip(rests, positions, strict=True)])
-    odd = [name for name, overlap in zip(names, overlaps, strict=True) if overlap < MATCH]
-    if 2 * len(odd) > len(names):
+    if np.median(overlaps) < MATCH:
         scale = np.median([_scale(camera, r, p) for r, p in zip(rests, positions, strict=True)])
         raise WrongCamera(
-            f"{len(odd)} of {len(names)} cubes do not look as the given camera would see them: outlines "
+            f"most of the {len(names)} cubes do not look as the given camera would see them: outlines "
             f"overlap by {np.median(overlaps):.0%}, sizes are {scale:.2f} of what is expected; send the "
             "camera_info and pose of the camera that filmed"
         )
+    odd = [name for name, overlap in zip(names, overlaps, strict=True) if overlap < HIDDEN_MATCH]
     if odd:
         raise UnknownObject(
-            f"{' and '.join(odd)}: not a whole cube of {CUBE_SIZE * 1e3:.0f} mm on the table when "
-            " the video starts"
+            f"what is {' and '.join(odd)} is not a cube of {CUBE_SIZE * 1e3:.0f} mm on the table when the "
+            "video starts"
         )
 
 
