@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import sys
 from collections.abc import Iterator
@@ -20,14 +21,16 @@ def silenced() -> Iterator[None]:
         os.dup2(sink, 2)
         yield
     finally:
+        ctypes.CDLL(None).fflush(None)  # C keeps what it prints until its buffer is full
         os.dup2(saved[0], 1)
         os.dup2(saved[1], 2)
         for descriptor in (*saved, sink):
             os.close(descriptor)
 
 
+# The other modules take PyBullet from here, so that its greeting is silenced for all of them.
 with silenced():
-    import pybullet
+    import pybullet as pybullet
 
 # 240 Hz: at 120 Hz grasps slip, at 480 Hz everything costs twice as much and nothing gets better.
 TIME_STEP = 1.0 / 240.0

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 
 from taskprog.perception.camera import CameraModel
+from taskprog_sim.bullet import pybullet
 
 NEAR, FAR = 0.2, 6.0  # metres: nothing nearer or farther is drawn
 # Where TinyRenderer samples pixel (u, v), against (u, v) itself.

@@ -6,21 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 
-from taskprog.control.robot import ARM_JOINTS
-from taskprog_sim.bullet import Bullet, silenced
+from taskprog.control.robot import ARM_JOINTS, GRIPPER_CLOSED_WIDTH, GRIPPER_JOINTS, GRIPPER_OPEN_WIDTH
+from taskprog_sim.bullet import Bullet, pybullet, silenced
 
 HEAD_JOINT = "head_pan"
-FINGER_JOINTS = ("right_gripper_l_finger_joint", "right_gripper_r_finger_joint")
-JOINTS = (*ARM_JOINTS, HEAD_JOINT, *FINGER_JOINTS)
+JOINTS = (*ARM_JOINTS, HEAD_JOINT, *GRIPPER_JOINTS)
 # Rethink's "neutral" pose, radians.
 NEUTRAL = np.array([0.0, -1.18, 0.0, 2.18, 0.0, 0.57, 3.3161])
-
-# Between the pads, metres: narrow fingers in slot 2 with soft tips; each finger travels 20.833 mm.
-CLOSED_WIDTH = 0.0155
-OPEN_WIDTH = CLOSED_WIDTH + 2 * 0.020833
 
 # Rubber pads: 1 holds a carried cube without sticking to it; spinning friction stops it pivoting.
 FINGER_FRICTION = 1.0
@@ -67,7 +61,7 @@ class JointReadings:
     @property
     def gripper_width(self) -> float:
         """Metres between the pads."""
-        return CLOSED_WIDTH + float(self.positions[8] - self.positions[9])
+        return GRIPPER_CLOSED_WIDTH + float(self.positions[8] - self.positions[9])
 
 
 class Sawyer:
@@ -105,8 +99,8 @@ class Sawyer:
         )
         self.limits = JointLimits(lower, upper, velocity, effort)
         self._efforts = list(effort)
-        self._finger_travel = (OPEN_WIDTH - CLOSED_WIDTH) / 2
-        self.finger_links = tuple(by_name[name][0] for name in FINGER_JOINTS)
+        self._finger_travel = (GRIPPER_OPEN_WIDTH - GRIPPER_CLOSED_WIDTH) / 2
+        self.finger_links = tuple(by_name[name][0] for name in GRIPPER_JOINTS)
         self._set_up()
 
     def _set_up(self) -> None:
@@ -139,7 +133,7 @@ class Sawyer:
         )
         pybullet.changeConstraint(gear, gearRatio=1, erp=0.2, maxForce=GEAR_FORCE, physicsClientId=client)
         self.command_arm(NEUTRAL, np.zeros(7))
-        self.command_gripper(OPEN_WIDTH, 10.0)
+        self.command_gripper(GRIPPER_OPEN_WIDTH, 10.0)
 
     def command_arm(self, positions: NDArray[np.float64], velocities: NDArray[np.float64]) -> None:
         """Set the motors' targets, (7,) radians and radians per second; they hold until the next command."""
@@ -157,7 +151,7 @@ class Sawyer:
 
     def command_gripper(self, width: float, force: float) -> None:
         """Drive the pads to ``width`` metres apart, each finger with at most ``force`` newtons."""
-        travel = min(max((width - CLOSED_WIDTH) / 2, 0.0), self._finger_travel)
+        travel = min(max((width - GRIPPER_CLOSED_WIDTH) / 2, 0.0), self._finger_travel)
         pybullet.setJointMotorControlArray(
             self.body,
             self.finger_links,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 
-import pybullet
-
 from taskprog.tasks.table_top import CUBE_SIZE, CUBES, TABLE_HEIGHT
-from taskprog_sim.bullet import Bullet
+from taskprog_sim.bullet import Bullet, pybullet
 
 SCENES = ("block_stacking",)
 

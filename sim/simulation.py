@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from taskprog.control.robot import ARM_JOINTS
+from taskprog.control.robot import ARM_JOINTS, GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
 from taskprog.tasks.block_stacking import Layout
 from taskprog_sim.arm_controller import ArmController, Motion
 from taskprog_sim.arm_goal import ArmGoal, ArmLimits
 from taskprog_sim.bullet import TIME_STEP
 from taskprog_sim.gripper_controller import GripperController, GripperMotion
-from taskprog_sim.sawyer import CLOSED_WIDTH, OPEN_WIDTH, JointReadings
+from taskprog_sim.sawyer import JointReadings
 from taskprog_sim.world import World
 
 
@@ -29,7 +29,7 @@ class Simulation:
         readings = self.world.sawyer.read()
         arm_limits = ArmLimits(ARM_JOINTS, limits.lower, limits.upper, limits.velocity)
         self.arm = ArmController(arm_limits, readings.arm_positions)
-        self.gripper = GripperController(CLOSED_WIDTH, OPEN_WIDTH, OPEN_WIDTH)
+        self.gripper = GripperController(GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH, GRIPPER_OPEN_WIDTH)
 
     @property
     def time(self) -> float:

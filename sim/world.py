@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 
 from taskprog.perception.camera import CameraModel
 from taskprog.resources import share_dir
 from taskprog.tasks.block_stacking import Layout, StackingTask, random_layout
 from taskprog.tasks.table_top import CAMERA_SIZE
-from taskprog_sim.bullet import TIME_STEP, Bullet
+from taskprog_sim.bullet import TIME_STEP, Bullet, pybullet
 from taskprog_sim.camera import Camera, Image, draw
 from taskprog_sim.sawyer import Sawyer
 from taskprog_sim.scene import add_cube, add_room, check_scene

@@ -7,9 +7,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from taskprog.control.kinematics import Kinematics
+from taskprog.control.robot import GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
 from taskprog.resources import share_dir
 from taskprog_sim.frame_tree import FrameTree
-from taskprog_sim.sawyer import CLOSED_WIDTH, JOINTS, OPEN_WIDTH
+from taskprog_sim.sawyer import JOINTS
 
 URDF = (share_dir() / "models/sawyer/sawyer.urdf").read_text(encoding="utf-8")
 
@@ -42,14 +43,16 @@ def test_tool_is_where_the_kinematics_say() -> None:
 
 def test_fingers_slide_apart_by_the_gap_between_the_pads() -> None:
     tree = FrameTree(URDF)
-    travel = (OPEN_WIDTH - CLOSED_WIDTH) / 2
+    travel = (GRIPPER_OPEN_WIDTH - GRIPPER_CLOSED_WIDTH) / 2
     gaps = []
     for position in (0.0, travel):
         positions = dict.fromkeys(JOINTS, 0.0) | {JOINTS[8]: position, JOINTS[9]: -position}
         left = pose_of(tree, "right_gripper_l_finger", positions)[:3, 3]
         right = pose_of(tree, "right_gripper_r_finger", positions)[:3, 3]
         gaps.append(left - right)
-    assert np.linalg.norm(gaps[1] - gaps[0]) == pytest.approx(OPEN_WIDTH - CLOSED_WIDTH, abs=1e-9)
+    assert np.linalg.norm(gaps[1] - gaps[0]) == pytest.approx(
+        GRIPPER_OPEN_WIDTH - GRIPPER_CLOSED_WIDTH, abs=1e-9
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from sim_moves import Mover, joint_move
 
+from taskprog.control.robot import GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
 from taskprog.machine import CancelToken, OutcomeCode
 from taskprog.tasks.block_stacking import Layout, StackingTask, random_layout
 from taskprog.tasks.table_top import CUBE_SIZE, TABLE_HEIGHT
 from taskprog_sim.camera import Image
 from taskprog_sim.robot import SimRobot
-from taskprog_sim.sawyer import CLOSED_WIDTH, NEUTRAL, OPEN_WIDTH
+from taskprog_sim.sawyer import NEUTRAL
 from taskprog_sim.world import World
 
 REST = TABLE_HEIGHT + CUBE_SIZE / 2
@@ -57,11 +58,11 @@ def test_closing_without_friction_holds_nothing(world: World, monkeypatch: pytes
 
 def test_gripper_closed_on_nothing_is_not_stalled(world: World) -> None:
     robot = SimRobot(world)
-    closed = robot.move_gripper(CLOSED_WIDTH, 10.0, CancelToken())
+    closed = robot.move_gripper(GRIPPER_CLOSED_WIDTH, 10.0, CancelToken())
     assert not closed.stalled
-    assert closed.width == pytest.approx(CLOSED_WIDTH, abs=1e-3)
-    opened = robot.move_gripper(OPEN_WIDTH, 10.0, CancelToken())
-    assert opened.width == pytest.approx(OPEN_WIDTH, abs=1e-3)
+    assert closed.width == pytest.approx(GRIPPER_CLOSED_WIDTH, abs=1e-3)
+    opened = robot.move_gripper(GRIPPER_OPEN_WIDTH, 10.0, CancelToken())
+    assert opened.width == pytest.approx(GRIPPER_OPEN_WIDTH, abs=1e-3)
     refused = robot.move_gripper(0.2, 10.0, CancelToken())
     assert refused.outcome.code is OutcomeCode.INVALID_GOAL
 

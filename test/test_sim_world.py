@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from taskprog.control.robot import GRIPPER_OPEN_WIDTH
 from taskprog.tasks.block_stacking import Layout, random_layout
 from taskprog.tasks.table_top import CUBE_SIZE, TABLE_HEIGHT
-from taskprog_sim.sawyer import NEUTRAL, OPEN_WIDTH
+from taskprog_sim.sawyer import NEUTRAL
 from taskprog_sim.world import World
 
 
@@ -32,7 +33,7 @@ def test_arm_holds_its_neutral_pose_against_gravity(world: World) -> None:
     world.step(240)
     joints = world.sawyer.read()
     assert np.allclose(joints.arm_positions, NEUTRAL, atol=1e-3)
-    assert joints.gripper_width == pytest.approx(OPEN_WIDTH, abs=1e-4)
+    assert joints.gripper_width == pytest.approx(GRIPPER_OPEN_WIDTH, abs=1e-4)
 
 
 def shake(world: World, seed: int) -> bytes:

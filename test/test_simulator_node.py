@@ -26,7 +26,7 @@ from std_srvs.srv import SetBool
 from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectoryPoint
 
-from taskprog.control.robot import ARM_JOINTS
+from taskprog.control.robot import ARM_JOINTS, GRIPPER_CLOSED_WIDTH
 from taskprog.machine import CancelToken
 from taskprog.nodes.call import ActionCancelled, ActionRejected, call_action, call_service
 from taskprog.nodes.convert import from_stamp, to_duration
@@ -34,7 +34,7 @@ from taskprog.nodes.heartbeat import Heartbeat
 from taskprog.nodes.qos import LATCHED
 from taskprog.nodes.simulator import EXECUTOR, OPTICAL_FRAME, SimulatorNode
 from taskprog.perception.camera import CameraModel
-from taskprog_sim.sawyer import CLOSED_WIDTH, NEUTRAL
+from taskprog_sim.sawyer import NEUTRAL
 
 STILL = (0.0,) * 7
 
@@ -193,10 +193,10 @@ def test_what_cannot_be_started_has_its_code_and_nonsense_is_rejected(start: Cal
 
 def test_gripper_closes_on_nothing_and_refuses_what_it_cannot_do(start: Callable[..., Stack]) -> None:
     stack = start()
-    result = stack.grip(CLOSED_WIDTH)
+    result = stack.grip(GRIPPER_CLOSED_WIDTH)
     assert result.reached_goal
     assert not result.stalled
-    assert result.position == pytest.approx(CLOSED_WIDTH, abs=1e-3)
+    assert result.position == pytest.approx(GRIPPER_CLOSED_WIDTH, abs=1e-3)
     assert stack.position("right_gripper_l_finger_joint") == pytest.approx(0.0, abs=1e-3)
     with pytest.raises(ActionRejected):
         stack.grip(0.2)

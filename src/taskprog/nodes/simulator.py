@@ -30,7 +30,7 @@ from std_srvs.srv import SetBool
 from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectoryPoint
 
-from taskprog.control.robot import ARM_JOINTS
+from taskprog.control.robot import ARM_JOINTS, GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
 from taskprog.machine import CancelToken
 from taskprog.nodes.convert import from_stamp, to_duration, to_stamp
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
@@ -54,7 +54,7 @@ from taskprog_sim.camera import Image as Picture
 from taskprog_sim.engine import Engine, EngineError, Pace
 from taskprog_sim.frame_tree import FrameTree
 from taskprog_sim.gripper_controller import GripperController
-from taskprog_sim.sawyer import CLOSED_WIDTH, JOINTS, OPEN_WIDTH, JointReadings
+from taskprog_sim.sawyer import JOINTS, JointReadings
 from taskprog_sim.scorer import read_task
 from taskprog_sim.simulation import Simulation
 from taskprog_sim.world import World
@@ -104,7 +104,7 @@ class SimulatorNode(Node):
         self._engine.start()
         self._publisher.introduce(self._engine.run(_camera_model), description)
         self._limits: ArmLimits = self._engine.run(_arm_limits)
-        self._gripper_range = GripperController(CLOSED_WIDTH, OPEN_WIDTH, OPEN_WIDTH)
+        self._gripper_range = GripperController(GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH, GRIPPER_OPEN_WIDTH)
         self._offer_actions()
         self._offer_services()
         Heartbeat(self)
