@@ -45,7 +45,8 @@ from taskprog.nodes.call import (
 from taskprog.nodes.convert import from_stamp, to_duration
 
 # Seconds of wall time.
-SILENCE = 1.5  # without joint states, after which the robot counts as dead; they come at least twice a second
+POLL_PERIOD = 0.1
+SILENCE = 1.8  # without joint states, after which the robot counts as dead; they come at least twice a second
 FRESH_TIMEOUT = 3.0  # to wait for joint states from after a motion
 SERVER_TIMEOUT = 3.0  # to wait for the robot's action servers
 MOTION_TIMEOUT, MOTION_SLOWNESS = 20.0, 4.0  # a motion may take 20 s and 4 times its duration
@@ -89,17 +90,14 @@ class ActionRobot:
 
     def state(self) -> RobotState:
         """The latest measurement, from after the last motion. See ``Robot``."""
+        end = time.monotonic() + FRESH_TIMEOUT
         with self._changed:
-            fresh = self._changed.wait_for(
-                lambda: self._alive() and self._state is not None and self._state.stamp >= self._fresh,
-                FRESH_TIMEOUT,
-            )
-            if fresh and self._state is not None:
-                return self._state
-            missing = [name for name in (*ARM_JOINTS, *GRIPPER_JOINTS) if name not in self._joints]
-        if math.isinf(self._heard) and len(missing) < len(ARM_JOINTS) + len(GRIPPER_JOINTS):
-            raise ObservationError(f"joint_states lacks {', '.join(missing)}")
-        raise ObservationError(f"joint_states: {self._silence()}: is the robot running?")
+            while self._state is None or self._state.stamp < self._fresh or not self._alive():
+                dead = math.isfinite(self._heard) and not self._alive()
+                if dead or time.monotonic() > end:
+                    raise ObservationError(f"joint_states: {self._silence()}: is the robot running?")
+                self._changed.wait(POLL_PERIOD)
+            return self._state
 
     def follow(
         self,
@@ -110,13 +108,19 @@ class ActionRobot:
         """See ``Robot``."""
         goal = FollowJointTrajectory.Goal(trajectory=_message(trajectory))
 
+        ends = -math.inf  # on the robot's clock
+
         def on_feedback(message: FollowJointTrajectory.Feedback) -> None:
+            nonlocal ends
+            done = from_stamp(message.desired.time_from_start)
+            ends = max(ends, from_stamp(message.header.stamp) + trajectory.duration - done)
             if feedback is not None:
-                share = from_stamp(message.desired.time_from_start) / trajectory.duration
-                feedback(min(max(share, 0.0), 1.0))
+                feedback(min(max(done / trajectory.duration, 0.0), 1.0))
 
         limit = MOTION_TIMEOUT + MOTION_SLOWNESS * trajectory.duration
-        outcome, result = self._call(self._arm, goal, cancel, limit, on_feedback, trajectory.duration)
+        outcome, result = self._call(self._arm, goal, cancel, limit, on_feedback)
+        if outcome.ok and result is not None:
+            self._motion_ended(ends)
         if result is None or result.error_code == FollowJointTrajectory.Result.SUCCESSFUL:
             return outcome
         code = OUTCOMES.get(result.error_code, OutcomeCode.ROBOT_STOPPED)
@@ -125,7 +129,7 @@ class ActionRobot:
     def move_gripper(self, width: float, force: float, cancel: CancelToken) -> GripperOutcome:
         """See ``Robot``."""
         goal = GripperCommand.Goal(command=GripperSetpoint(position=width, max_effort=force))
-        outcome, result = self._call(self._gripper, goal, cancel, GRIPPER_TIMEOUT, None, 0.0)
+        outcome, result = self._call(self._gripper, goal, cancel, GRIPPER_TIMEOUT)
         if result is not None:
             return GripperOutcome(outcome, result.position, result.stalled)
         with self._changed:
@@ -137,20 +141,17 @@ class ActionRobot:
         goal: Any,
         cancel: CancelToken,
         timeout: float,
-        feedback: Callable[[Any], None] | None,
-        duration: float,
+        feedback: Callable[[Any], None] | None = None,
     ) -> tuple[Outcome, Any]:
         """How it ended, and the action's result where there is one to look at."""
         if cancel.cancelled:
             return Outcome(OutcomeCode.CANCELLED, cancel.reason), None
-        with self._changed:
-            began = self._state.stamp if self._state is not None else -math.inf
         try:
             wait_for_server(client, SERVER_TIMEOUT)
             result = call_action(client, goal, cancel, timeout, feedback, self._lively)
         except ActionEnded as error:
             # Ended by the robot, by us, or by somebody else who drives the same robot.
-            self._motion_ended(-math.inf)
+            self._motion_ended()
             if cancel.cancelled and isinstance(error, ActionCancelled):
                 return Outcome(OutcomeCode.CANCELLED, cancel.reason), None
             reason = getattr(error.result, "error_string", "")
@@ -163,13 +164,14 @@ class ActionRobot:
         except ActionError as error:
             silence = "" if self._lively() else f" ({self._silence()})"
             return Outcome(OutcomeCode.ROBOT_STOPPED, f"{error}{silence}"), None
-        self._motion_ended(began + duration if result is not None else -math.inf)
+        self._motion_ended()
         return Outcome(), result
 
-    def _motion_ended(self, not_before: float) -> None:
+    def _motion_ended(self, at: float = -math.inf) -> None:
+        """From now on only measurements from ``at`` on count, and none older than the latest."""
         with self._changed:
             latest = self._state.stamp if self._state is not None else -math.inf
-            self._fresh = max(latest, not_before)
+            self._fresh = max(latest, at)
 
     def _alive(self) -> bool:
         return time.monotonic() - self._heard < SILENCE
@@ -180,7 +182,10 @@ class ActionRobot:
 
     def _silence(self) -> str:
         age = time.monotonic() - self._heard
-        return "none so far" if math.isinf(age) else f"the last one came {age:.1f} s ago"
+        if math.isfinite(age):
+            return f"the last one came {age:.1f} s ago"
+        missing = [name for name in (*ARM_JOINTS, *GRIPPER_JOINTS) if name not in self._joints]
+        return f"so far without {', '.join(missing)}" if self._joints else "none so far"
 
     def _on_joint_states(self, message: JointState) -> None:
         with self._changed:
