@@ -20,8 +20,9 @@ from taskprog.tasks.table_top import CAMERA_SIZE
 from taskprog.view.video import writing_video
 from taskprog_sim.camera import Image
 from taskprog_sim.hand_scene import film_hand
+from taskprog_sim.sawyer_film import FilmError, film_sawyer
 
-ACTORS = ("hand",)
+ACTORS = ("hand", "sawyer")
 FPS = 10.0
 
 
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
                 options.depth,
                 lambda done: progress.update(bar, completed=done),
             )
-        except (ValueError, OSError) as error:
+        except (FilmError, ValueError, OSError) as error:
             raise CommandError(str(error)) from error
     console.print(f"{options.output}: {frames} frames, {frames / options.fps:.1f} s, by {options.actor}")
     return 0
@@ -110,7 +111,10 @@ def record_video(
             if on_progress is not None:
                 on_progress(done)
 
-        film_hand(task, random_layout(seed), seed, CameraModel.table_top(*size), fps, on_frame)
+        if actor == "hand":
+            film_hand(task, random_layout(seed), seed, CameraModel.table_top(*size), fps, on_frame)
+        else:
+            film_sawyer(task, seed, size, fps, on_frame)
         return video.frames
 
 

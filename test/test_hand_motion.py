@@ -1,0 +1,80 @@
+"""How a hand does a task in a film: kinematics only."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from taskprog.tasks.block_stacking import StackingTask, holds, random_layout
+from taskprog.tasks.table_top import CUBE_SIZE
+from taskprog_sim.hand_motion import CLOSED, OPEN, REST, WORST_ERROR, HandMoment, film
+
+TASKS = ("2>6", "2>6 7>2 3>7 1>0 4>5", "0>1 2>0 3>2 5>4 6>5 7>6")
+
+
+def moments(text: str, seed: int = 3, interval: float = 0.05) -> list[HandMoment]:
+    return list(film(StackingTask.parse(text), random_layout(seed), seed, interval))
+
+
+@pytest.mark.parametrize("text", TASKS)
+def test_the_task_is_done_at_the_end_and_the_hand_rests(text: str) -> None:
+    last = moments(text)[-1]
+    assert holds(StackingTask.parse(text), last.positions) == []
+    assert last.hand.position == pytest.approx(REST, abs=0.02)
+    assert last.done == len(StackingTask.parse(text).steps)
+
+
+@pytest.mark.parametrize("text", TASKS)
+def test_cubes_move_only_in_the_hand_and_in_the_order_of_the_task(text: str) -> None:
+    played = moments(text)
+    moved = []
+    for before, after in pairwise(played):
+        changed = np.flatnonzero(np.abs(after.positions - before.positions).max(axis=1) > 1e-9)
+        assert set(changed) <= {before.held, after.held}
+        if after.held is not None and after.held not in moved:
+            moved.append(after.held)
+    assert moved == [a for a, _ in StackingTask.parse(text).steps]
+    for moment in played:
+        if moment.held is not None:
+            assert moment.positions[moment.held] == pytest.approx(moment.hand.position)
+            assert moment.hand.opening == CLOSED
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nothing_passes_through_anything(seed: int) -> None:
+    for moment in moments("2>6 7>2 3>7 1>0 4>5", seed):
+        if moment.held is None:
+            continue
+        others = np.delete(moment.positions, moment.held, axis=0)
+        apart = np.abs(others - moment.positions[moment.held])
+        # Turned cubes overlap only where they are nearer than a side in every direction.
+        overlapping = (apart[:, :2].max(axis=1) < CUBE_SIZE) & (apart[:, 2] < CUBE_SIZE - 1e-6)
+        assert not overlapping.any()
+
+
+def test_motion_is_smooth_and_as_fast_as_a_calm_person() -> None:
+    played = moments("2>6 7>2", interval=0.02)
+    path = np.array([m.hand.position for m in played])
+    speed = np.linalg.norm(np.diff(path, axis=0), axis=1) / 0.02
+    assert speed.max() < 1.2
+    assert np.abs(np.diff(speed)).max() / 0.02 < 10.0
+    openings = [m.hand.opening for m in played]
+    assert (min(openings), max(openings)) == (CLOSED, OPEN)
+
+
+def test_times_are_evenly_spaced_from_zero() -> None:
+    times = [m.time for m in moments("2>6", interval=0.1)]
+    assert times == pytest.approx([0.1 * k for k in range(len(times))])
+
+
+def test_a_seed_gives_the_same_film_and_another_one_puts_cubes_down_elsewhere() -> None:
+    def end(seed: int) -> np.ndarray:
+        task = StackingTask.parse("2>6")
+        return list(film(task, random_layout(3), seed, 0.1))[-1].positions
+
+    assert (end(1) == end(1)).all()
+    assert (end(1) != end(2)).any()
+    layout = random_layout(3).positions
+    assert end(1)[2] - layout[6] == pytest.approx([0.0, 0.0, CUBE_SIZE], abs=WORST_ERROR + 1e-9)
