@@ -78,7 +78,9 @@ class Stack:
         return call_action(self.gripper, goal, CancelToken(), TIMEOUT)
 
     def position(self, joint: str) -> float:
-        """As last published."""
+        """As published for this moment; topics and results do not come in order."""
+        now = self.step(0.0)
+        wait_until(lambda: from_stamp(self.joints[-1].header.stamp) >= now - 1e-6, "a joint state of now")
         return float(self.joints[-1].position[list(self.joints[-1].name).index(joint)])
 
     def hear(self, kind: Any, topic: str, qos: Any = 10) -> list[Any]:
