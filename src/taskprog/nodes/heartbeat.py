@@ -14,7 +14,7 @@ from rclpy.node import Node
 from taskprog.nodes.qos import LATCHED
 
 PERIOD = 0.5  # seconds of wall time between heartbeats
-TIMEOUT = 2.0  # seconds of wall time without one after which a node counts as dead
+TIMEOUT = 3.5  # seconds of wall time without one after which a node counts as dead; a busy machine stalls for one or two
 TOPIC = "diagnostics"
 
 

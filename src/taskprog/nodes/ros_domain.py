@@ -78,9 +78,12 @@ class RosDomain:
             ObservationError: executor or perception is not there.
         """
         self._reset()
-        for program in (EXECUTOR, PERCEPTION):
-            if not self._monitor.alive(program):
-                raise ObservationError(f"no sign of life from node {program}: is it running?")
+        end = time.monotonic() + FRESH_TIMEOUT
+        with self._changed:
+            while missing := [p for p in (EXECUTOR, PERCEPTION) if not self._monitor.alive(p)]:
+                if time.monotonic() > end:
+                    raise ObservationError(f"no sign of life from node {' and '.join(missing)}: running?")
+                self._changed.wait(0.1)
         joints = self._wait_joints()
         self._closed = gripper_width(joints) < GRIPPER_OPEN_WIDTH - LOST_MARGIN
         with self._changed:
