@@ -14,7 +14,8 @@ from rclpy.node import Node
 from taskprog.nodes.qos import LATCHED
 
 PERIOD = 0.5  # seconds of wall time between heartbeats
-TIMEOUT = 3.5  # seconds of wall time without one after which a node counts as dead; a busy machine stalls for one or two
+# Seconds of wall time without one after which a node counts as dead; a busy machine stalls for one or two.
+TIMEOUT = 3.5
 TOPIC = "diagnostics"
 
 
