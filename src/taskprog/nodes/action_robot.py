@@ -46,11 +46,13 @@ from taskprog.nodes.convert import from_stamp, to_duration
 
 # Seconds of wall time.
 POLL_PERIOD = 0.1
+RESEND = 0.6  # within which even a robot whose clock stands still repeats its joint states
 SILENCE = 1.8  # without joint states, after which the robot counts as dead; they come at least twice a second
 FRESH_TIMEOUT = 3.0  # to wait for joint states from after a motion
 SERVER_TIMEOUT = 3.0  # to wait for the robot's action servers
 MOTION_TIMEOUT, MOTION_SLOWNESS = 20.0, 4.0  # a motion may take 20 s and 4 times its duration
 GRIPPER_TIMEOUT = 20.0
+SAME_WIDTH = 0.001  # metres
 CLOCK_JUMP = 0.5  # seconds by which joint states' stamps may go back; more is a robot that was restarted
 
 OUTCOMES = {
@@ -79,7 +81,10 @@ class ActionRobot:
         self._joints: dict[str, float] = {}
         self._state: RobotState | None = None
         self._heard = -math.inf  # time.monotonic() of the last measurement
-        self._fresh = -math.inf  # stamp from which on a measurement shows the last motion's end
+        # What a measurement must show to be from after the last motion: a stamp; the width at its end, or,
+        # should something have moved the pads since, any after a while (time.monotonic()).
+        self._fresh = -math.inf
+        self._final_width, self._width_until = 0.0, -math.inf
         node.create_subscription(
             JointState,
             "joint_states",
@@ -92,7 +97,7 @@ class ActionRobot:
         """The latest measurement, from after the last motion. See ``Robot``."""
         end = time.monotonic() + FRESH_TIMEOUT
         with self._changed:
-            while self._state is None or self._state.stamp < self._fresh or not self._alive():
+            while self._state is None or not self._shows_end(self._state) or not self._alive():
                 dead = math.isfinite(self._heard) and not self._alive()
                 if dead or time.monotonic() > end:
                     raise ObservationError(f"joint_states: {self._silence()}: is the robot running?")
@@ -130,9 +135,10 @@ class ActionRobot:
         """See ``Robot``."""
         goal = GripperCommand.Goal(command=GripperSetpoint(position=width, max_effort=force))
         outcome, result = self._call(self._gripper, goal, cancel, GRIPPER_TIMEOUT)
-        if result is not None:
-            return GripperOutcome(outcome, result.position, result.stalled)
         with self._changed:
+            if result is not None:
+                self._final_width, self._width_until = result.position, time.monotonic() + RESEND
+                return GripperOutcome(outcome, result.position, result.stalled)
             return GripperOutcome(outcome, self._state.gripper_width if self._state else 0.0, False)
 
     def _call(
@@ -172,6 +178,10 @@ class ActionRobot:
         with self._changed:
             latest = self._state.stamp if self._state is not None else -math.inf
             self._fresh = max(latest, at)
+
+    def _shows_end(self, state: RobotState) -> bool:
+        width = abs(state.gripper_width - self._final_width) < SAME_WIDTH
+        return state.stamp >= self._fresh and (width or time.monotonic() > self._width_until)
 
     def _alive(self) -> bool:
         return time.monotonic() - self._heard < SILENCE
