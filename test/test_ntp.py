@@ -27,7 +27,7 @@ from taskprog.machine import (
 from taskprog.planners.ntp.checkpoint import CONFIG, WEIGHTS, new_model, save_policy
 from taskprog.planners.ntp.dataset import DataConfig, Recording, collate, record_all, thinned
 from taskprog.planners.ntp.features import Video, relations
-from taskprog.planners.ntp.model import END, INSIDE, OUTSIDE, START, ModelConfig, decode_scope
+from taskprog.planners.ntp.model import END, INSIDE, OUTSIDE, START, ModelConfig, decode_scopes
 from taskprog.planners.ntp.objective import scope_labels
 from taskprog.planners.ntp.planner import CheckpointError, NTPPlanner
 from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings, unseen_tasks
@@ -87,17 +87,29 @@ def test_relations_do_not_change_when_the_table_is_turned_or_shifted() -> None:
 def test_scope_labels_and_decoding_are_inverse() -> None:
     labels = scope_labels(torch.tensor([[[2, 6]]]), 8)
     assert labels[0, 0].tolist() == [OUTSIDE, OUTSIDE, START, INSIDE, INSIDE, END, OUTSIDE, OUTSIDE]
-    logits = torch.nn.functional.one_hot(labels[0, 0], 4).float() * 10
-    assert decode_scope(logits, 0, 8) == (2, 6)
-    assert decode_scope(logits, 1, 7) == (2, 6)
+    logits = torch.nn.functional.one_hot(labels, 4).float() * 10
+    for scope in ([0, 8], [1, 7], [2, 6]):
+        assert decode_scopes(logits, torch.tensor([[scope]])).tolist() == [[[2, 6]]]
 
 
 def test_a_decoded_scope_never_leaves_its_callers_nor_ends_before_it_starts() -> None:
     generator = torch.Generator().manual_seed(0)
-    for _ in range(200):
-        logits = torch.randn(12, 4, generator=generator) * 5
-        first, last = decode_scope(logits, 3, 9)
-        assert 3 <= first < last <= 9
+    for start, stop in ((3, 9), (0, 12), (4, 6)):
+        scope = torch.tensor([start, stop]).expand(300, 2)
+        first, last = decode_scopes(torch.randn(300, 12, 4, generator=generator) * 5, scope).T
+        assert (first >= start).all()
+        assert (last - first >= 2).all()
+        assert (last <= stop).all()
+    single = torch.tensor([[3, 4]])
+    assert decode_scopes(torch.randn(1, 12, 4, generator=generator), single).tolist() == [[3, 4]]
+
+
+def test_start_and_end_are_decoded_together() -> None:
+    """The likeliest end alone lies before the likeliest start: the likelier pair of both wins."""
+    probability = torch.full((1, 6, 4), 0.01)
+    probability[0, 0, START], probability[0, 4, START] = 0.3, 0.4
+    probability[0, 3, END], probability[0, 5, END] = 0.9, 0.1
+    assert decode_scopes(probability.log(), torch.tensor([[0, 6]])).tolist() == [[0, 4]]
 
 
 # Decisions

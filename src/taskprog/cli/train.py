@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--trials", type=int, default=config.data.trials, help="recordings of each task")
     parser.add_argument("--steps", type=int, default=config.steps, help="gradient steps")
-    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="torch's threads")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="torch's threads; one repeats exactly anywhere"
+    )
     parser.add_argument(
         "--check", type=int, default=300, help="unseen tasks of the training half to try at the end"
     )

@@ -186,15 +186,23 @@ class NTPModel(nn.Module):
         return logits
 
 
-def decode_scope(labels: Tensor, start: int, stop: int) -> tuple[int, int]:
-    """The subsequence [first, last) of scope [start, stop) from labels (T, 4).
+def decode_scopes(labels: Tensor, scope: Tensor) -> Tensor:
+    """(..., 2) the likeliest subsequences [first, last) of scopes (..., 2), from labels (..., T, 4).
 
-    As in the paper: the likeliest start, then the likeliest end that is not before it.
+    The pair of a start and a later end with the largest product of probabilities, found in linear time. A
+    frame has one label, so start and end are different frames, but for a scope of a single frame.
     """
-    probability = labels[start:stop].softmax(-1)
-    first = int(probability[:, START].argmax())
-    last = first + int(probability[first:, END].argmax())
-    return start + first, start + last + 1
+    moment = torch.arange(labels.shape[-2])
+    outside = (moment < scope[..., :1]) | (moment >= scope[..., 1:])
+    score = labels.log_softmax(-1)
+    start = score[..., START].masked_fill(outside, NEVER)
+    end = score[..., END].masked_fill(outside | (moment == scope[..., :1]), NEVER)
+    best, where = start.cummax(-1)
+    earlier = torch.cat([torch.full_like(best[..., :1], NEVER), best[..., :-1]], -1)
+    last = (earlier + end).argmax(-1, keepdim=True)
+    first = where.gather(-1, (last - 1).clamp(min=0))
+    single = scope[..., 1:] - scope[..., :1] == 1
+    return torch.where(single, scope, torch.cat([first, last + 1], -1))
 
 
 def _saturate(count: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from taskprog.planners.ntp.model import END, INSIDE, OUTSIDE, START, Prediction
+from taskprog.planners.ntp.model import END, INSIDE, OUTSIDE, START, Prediction, decode_scopes
 
 LABEL_WEIGHT = 0.3  # of a frame's scoping label against the other parts of a decision
 
@@ -62,7 +62,6 @@ def scope_labels(scope: Tensor, frames: int) -> Tensor:
 
 def wrong(prediction: Prediction, target: Targets, scope: Tensor) -> Tensor:
     """(D, K) whether any part of the decision, decoded, differs from the expert's."""
-    frames = prediction.labels.shape[2]
     result = (prediction.end > 0) != (target.end > 0.5)
     for logits, wanted in (
         (prediction.call, target.call),
@@ -70,13 +69,8 @@ def wrong(prediction: Prediction, target: Targets, scope: Tensor) -> Tensor:
         (prediction.offset, target.offset),
     ):
         result = result | ((logits.argmax(-1) != wanted) & (wanted >= 0))
-    moment = torch.arange(frames)
-    inside = (moment >= scope[..., :1]) & (moment < scope[..., 1:])
-    probability = prediction.labels.softmax(-1)
-    first = probability[..., START].masked_fill(~inside, -1.0).argmax(-1, keepdim=True)
-    last = probability[..., END].masked_fill(~inside | (moment < first), -1.0).argmax(-1, keepdim=True)
-    missed = (first != target.scope[..., :1]) | (last != target.scope[..., 1:] - 1)
-    return result | (missed & (target.scope[..., :1] >= 0)).squeeze(-1)
+    missed = (decode_scopes(prediction.labels, scope) != target.scope).any(-1)
+    return result | (missed & (target.scope[..., 0] >= 0))
 
 
 def _cross_entropy(logits: Tensor, wanted: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from taskprog.machine import (
 from taskprog.machine.op import Argument
 from taskprog.planners.ntp.checkpoint import CheckpointError, load_policy
 from taskprog.planners.ntp.features import state_of, video_of
-from taskprog.planners.ntp.model import EncodedVideo, NTPModel, Prediction, decode_scope
+from taskprog.planners.ntp.model import EncodedVideo, NTPModel, Prediction, decode_scopes
 
 __all__ = ["CheckpointError", "NTPPlanner"]
 
@@ -79,8 +79,8 @@ class NTPPlanner:
             return Decision(None, end=True)
         op = self._ops[int(prediction.call.argmax())]
         if op.kind is OpKind.PROGRAM:
-            scope = decode_scope(prediction.labels[0, 0], frame.scope.start, frame.scope.stop)
-            return Decision(Call(op), Scope(*scope), end)
+            start, stop = decode_scopes(prediction.labels, state.scope)[0, 0].tolist()
+            return Decision(Call(op), Scope(start, stop), end)
         return Decision(self._api_call(op, prediction), end=end)
 
     def _api_call(self, op: Op, prediction: Prediction) -> Call:
