@@ -104,6 +104,15 @@ def test_an_execution_video_shows_each_picture_once_and_starts_anew_with_a_run(t
     assert len(read(tmp_path / "execution.mp4")) == 3
 
 
+def test_an_execution_video_has_the_pace_of_the_run(tmp_path: Path) -> None:
+    video = ExecutionVideo(tmp_path / "execution.mp4", 10.0)
+    for stamp, value in ((5.0, 0), (5.1, 80), (5.4, 160), (99.0, 240)):
+        video.picture(grey(value, (320, 240)), stamp)
+    video.close()
+    shown = [round(float(f[120:, 160:].mean()) / 80) for f in read(tmp_path / "execution.mp4")]
+    assert shown == [0, 1, *[2] * 3, *[3] * 10], "a gap in time is not played in full"
+
+
 def test_without_a_picture_there_is_no_execution_video(tmp_path: Path) -> None:
     ExecutionVideo(tmp_path / "execution.mp4", 10.0).close()
     assert list(tmp_path.iterdir()) == []

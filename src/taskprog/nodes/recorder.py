@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.serialization import deserialize_message
 from sawyer_ntp.msg import DetectedObjects, TraceDescription, TraceEvent
 from sensor_msgs.msg import Image
@@ -34,7 +35,9 @@ from taskprog.view.execution_video import ExecutionVideo
 
 # From any publisher, reliable or not; a few seconds may wait.
 STREAM = QoSProfile(depth=200, reliability=ReliabilityPolicy.BEST_EFFORT)
-IMAGES = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+# Large images get lost unless they are sent reliably, as the simulator does; for a camera driver that sends
+# best effort, override it: qos_overrides./camera/color/image_raw.subscription.reliability.
+IMAGES = QoSProfile(depth=20, reliability=ReliabilityPolicy.RELIABLE)
 EARLY = 1000  # messages kept at most until the clock runs
 
 
@@ -97,7 +100,12 @@ class RecorderNode(Node):
         self._open = True
         for topic in recorded if not video or images else (*recorded, COLOUR):
             self.create_subscription(
-                message_class(topic.type), topic.name, partial(self._on_message, topic), topic.qos, raw=True
+                message_class(topic.type),
+                topic.name,
+                partial(self._on_message, topic),
+                topic.qos,
+                raw=True,
+                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             )
         self.get_logger().info(f"recording to {self._folder}")
 

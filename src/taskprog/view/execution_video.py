@@ -1,4 +1,4 @@
-"""The video of a run: every camera picture as it comes, with the call stack and the target drawn in."""
+"""The video of a run: the camera's pictures at their own pace, with call stack and target drawn in."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from taskprog.view.scene import SeenObject
 from taskprog.view.step import Step
 from taskprog.view.video import VideoWriter, writing_video
 
+LONGEST = 1.0  # seconds that a picture is shown at most
+
 
 class ExecutionVideo:
     """Writes an mp4 that takes its name on ``close``; without a picture there will be none.
@@ -21,13 +23,14 @@ class ExecutionVideo:
     """
 
     def __init__(self, path: Path, fps: float):
-        """``fps``: pictures a second of the video; as many a second as the camera takes."""
+        """``fps``: pictures a second of the video."""
         self._path = path
         self._fps = fps
         self._files = ExitStack()
         self._writer: VideoWriter | None = None
         self._camera: CameraModel | None = None
         self.stamp = float("-inf")  # of the last picture
+        self._due = 0.0  # frames that the video should have by now
         self.steps: list[Step] = []
         self.objects: Sequence[SeenObject] = ()
 
@@ -40,7 +43,8 @@ class ExecutionVideo:
     def picture(self, picture: Picture, stamp: float) -> None:
         """Append a camera picture (H, W, 3), blue green red, taken at ``stamp``; drawn into.
 
-        A picture that is not newer than the last is the same one sent again, and left out.
+        It is shown for as long as the last one was new, up to ``LONGEST``, so that the video has the run's
+        own speed. One that is not newer than the last is the same one sent again, and left out.
 
         Raises:
             ValueError: it has another size than the first.
@@ -52,8 +56,12 @@ class ExecutionVideo:
         if self._writer is None or self._camera is None:
             self._camera = CameraModel.table_top(width, height)
             self._writer = self._files.enter_context(writing_video(self._path, (width, height), self._fps))
+            self._due = 1.0
+        else:
+            self._due += min(stamp - self.stamp, LONGEST) * self._fps
         draw_overlay(picture, self._camera, self.steps, self.objects, stamp)
-        self._writer.write(picture)
+        while self._writer.frames < round(self._due):
+            self._writer.write(picture)
         self.stamp = stamp
 
     def close(self) -> None:
