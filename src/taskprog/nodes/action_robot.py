@@ -47,7 +47,7 @@ from taskprog.nodes.convert import from_stamp, to_duration
 # Seconds of wall time.
 POLL_PERIOD = 0.1
 RESEND = 0.6  # within which even a robot whose clock stands still repeats its joint states
-SILENCE = 1.8  # without joint states, after which the robot counts as dead; they come at least twice a second
+SILENCE = 3.5  # without joint states, after which the robot counts as dead; they come at least twice a second
 FRESH_TIMEOUT = 3.0  # to wait for joint states from after a motion
 SERVER_TIMEOUT = 3.0  # to wait for the robot's action servers
 MOTION_TIMEOUT, MOTION_SLOWNESS = 20.0, 4.0  # a motion may take 20 s and 4 times its duration
