@@ -154,10 +154,12 @@ def test_callees_see_a_part_of_what_their_callers_see() -> None:
     assert (pick.start, place.stop) == both
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_demonstrations_show_the_task_despite_noise(seed: int) -> None:
+@pytest.mark.parametrize("missed", [0.0, 0.3])
+@pytest.mark.parametrize("seed", range(15))
+def test_demonstrations_show_the_task_despite_noise_and_lost_frames(seed: int, missed: float) -> None:
     task = generate_tasks(seed=seed, n=1)[0]
-    demonstration = demonstrate(task, random_layout(seed), np.random.default_rng(seed))
+    noise = TrackNoise(missed=missed)
+    demonstration = demonstrate(task, random_layout(seed), np.random.default_rng(seed), noise)
     expected = tuple((CUBE_NAMES[a], CUBE_NAMES[b]) for a, b in task.steps)
     assert demonstrated_steps(demonstration) == expected
 
@@ -166,7 +168,7 @@ def test_the_same_seed_makes_the_same_demonstration() -> None:
     task = StackingTask.parse("1>0 2>1 5>4")
     first, second = (demonstrate(task, random_layout(1), np.random.default_rng(7)) for _ in range(2))
     np.testing.assert_array_equal(first.positions, second.positions)
-    silent = TrackNoise(0, 0, 0, 0, 0, 0, 0)
+    silent = TrackNoise(0, 0, 0, 0, 0, 0, 0, 0)
     assert not np.array_equal(
         demonstrate(task, random_layout(1), np.random.default_rng(7), silent).positions[:3],
         first.positions[:3],

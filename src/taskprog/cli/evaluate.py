@@ -19,6 +19,7 @@ from rich.table import Table
 from taskprog.cli.main import CommandError
 from taskprog.resources import share_dir
 from taskprog.tasks.block_stacking import LIBRARY, TEST, TRAIN, StackingTask, generate_tasks, read_task_file
+from taskprog.tasks.demonstrator import TrackNoise
 from taskprog.tasks.evaluation import Conditions, Episode, Summary, evaluate, wilson
 from taskprog.tasks.twin import Disturbances, TwinNoise
 
@@ -52,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         help="probability, after each primitive, that someone moves a cube",
+    )
+    twin.add_argument(
+        "--missed-frames", type=float, default=0.0, help="share of the video's frames that are lost"
     )
     physics = parser.add_argument_group("physics")
     physics.add_argument("--actor", default="hand", help="who moves the cubes in the task videos")
@@ -123,6 +127,7 @@ def _twin(
         raise CommandError(str(error)) from error
     conditions = Conditions(
         options.seed,
+        TrackNoise(missed=options.missed_frames),
         TwinNoise(options.detector_noise, options.action_noise),
         Disturbances(drop=options.drop, meddle=options.meddle),
     )
@@ -136,8 +141,7 @@ def _twin(
 
     episodes = evaluate(tasks, planner, conditions, on_episode)
     return {
-        "noise": asdict(conditions.noise),
-        "disturbances": asdict(conditions.disturbances),
+        "conditions": asdict(conditions),
         **Summary.of(episodes).to_json(),
         "failures": [asdict(episode) for episode in episodes if not episode.success],
     }

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trials", type=int, default=config.data.trials, help="recordings of each task")
     parser.add_argument("--steps", type=int, default=config.steps, help="gradient steps")
     parser.add_argument(
-        "--threads", type=int, default=1, help="torch's threads; one repeats exactly anywhere"
+        "--threads", type=int, default=1, help="torch's threads; with one, runs repeat exactly"
     )
     parser.add_argument(
         "--check", type=int, default=300, help="unseen tasks of the training half to try at the end"

@@ -27,6 +27,7 @@ class TrackNoise:
         jump: largest displacement of another object's track while something is carried past it.
         jump_probability: of such a jump in a carry.
         cue: the cue of what is held begins and ends up to so many frames early or late.
+        missed: share of frames that are lost, drawn at random.
     """
 
     offset: float = 0.0015
@@ -36,6 +37,7 @@ class TrackNoise:
     jump: float = 0.010
     jump_probability: float = 0.3
     cue: int = 2
+    missed: float = 0.0
 
 
 TRACK_NOISE = TrackNoise()
@@ -86,7 +88,12 @@ def dense_tracks(
         pieces.append(_rest(apparent, rng.uniform(*rests), rng, noise))
         held.append(np.full(len(pieces[-1]), NOTHING_HELD, np.int64))
     positions = np.concatenate(pieces)
-    return Tracks(np.arange(len(positions)) / FRAME_RATE, positions, _jittered(held, rng, noise.cue))
+    tracks = Tracks(np.arange(len(positions)) / FRAME_RATE, positions, _jittered(held, rng, noise.cue))
+    if noise.missed == 0.0:
+        return tracks
+    kept = rng.uniform(size=len(positions)) >= noise.missed
+    kept[0] = True
+    return Tracks(tracks.times[kept], positions[kept], tracks.held[kept])
 
 
 def _rest(
@@ -121,7 +128,7 @@ def _carried_noise(frames: int, rng: np.random.Generator, noise: TrackNoise) -> 
 
 
 def _jittered(held: list[NDArray[np.int64]], rng: np.random.Generator, most: int) -> NDArray[np.int64]:
-    """The cue over all pieces, each change moved by up to ``most`` frames, no piece made shorter than half."""
+    """The cue over all pieces; each change moved by up to ``most`` frames, no piece made half as short."""
     lengths = [len(piece) for piece in held]
     edges = np.cumsum(lengths)[:-1]
     room = np.minimum(lengths[:-1], lengths[1:])

@@ -12,7 +12,7 @@ import numpy as np
 
 from taskprog.machine import Budget, Event, EventKind, Machine, Planner, RunCode, Trace
 from taskprog.tasks.block_stacking import GRASP_OFFSET, LIBRARY, StackingTask, holds, random_layout
-from taskprog.tasks.demonstrator import demonstrate
+from taskprog.tasks.demonstrator import TRACK_NOISE, TrackNoise, demonstrate
 from taskprog.tasks.table_top import CUBE_NAMES
 from taskprog.tasks.twin import NO_DISTURBANCES, TWIN_NOISE, Disturbances, TwinDomain, TwinNoise
 
@@ -45,9 +45,10 @@ class Episode:
 
 @dataclass(frozen=True)
 class Conditions:
-    """Of an evaluation: the twin's noise and mishaps, and the first seed of everything random."""
+    """Of an evaluation: the first seed of all that is random; noise of video and twin; mishaps."""
 
     seed: int = 0
+    tracks: TrackNoise = TRACK_NOISE
     noise: TwinNoise = TWIN_NOISE
     disturbances: Disturbances = NO_DISTURBANCES
 
@@ -58,7 +59,8 @@ def run_episode(task: StackingTask, index: int, planner: Planner, conditions: Co
     It succeeds if every relation of the task holds at the end and the program returned by itself.
     """
     rng = np.random.default_rng((conditions.seed, index))
-    demonstration = demonstrate(task, random_layout(VIDEO_LAYOUTS + conditions.seed + index), rng)
+    filmed = random_layout(VIDEO_LAYOUTS + conditions.seed + index)
+    demonstration = demonstrate(task, filmed, rng, conditions.tracks)
     layout = random_layout(conditions.seed + index)
     domain = TwinDomain(layout, rng, conditions.noise, conditions.disturbances)
     trace = Trace()
