@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Any
 
 import rclpy
-from rclpy.action import ActionClient
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
@@ -20,6 +19,7 @@ from sawyer_ntp.srv import CheckTask, ResetScene, Step
 from std_msgs.msg import String
 
 from taskprog.machine import CancelToken, Event
+from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import ActionRejected, call_action, call_service, wait_for_server
 from taskprog.nodes.convert import to_duration
 from taskprog.nodes.heartbeat import HeartbeatMonitor

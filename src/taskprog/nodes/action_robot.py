@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from control_msgs.action import FollowJointTrajectory, GripperCommand
 from control_msgs.msg import GripperCommand as GripperSetpoint
-from rclpy.action import ActionClient
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -33,6 +32,7 @@ from taskprog.control.robot import (
     gripper_width,
 )
 from taskprog.machine import CancelToken, ObservationError, Outcome, OutcomeCode
+from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import (
     ActionCancelled,
     ActionEnded,

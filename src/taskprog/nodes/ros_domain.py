@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.action import ActionClient
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -22,6 +21,7 @@ from taskprog.control.kinematics import Kinematics, top_down, yaw_of
 from taskprog.control.robot import ARM_JOINTS, GRIPPER_JOINTS, GRIPPER_OPEN_WIDTH, gripper_width
 from taskprog.control.scene_estimate import ObjectEstimate, SceneEstimate
 from taskprog.machine import Call, CancelToken, Observation, ObservationError, Outcome, OutcomeCode
+from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import ActionCancelled, ActionError, ActionRejected, ActionTimeout, call_action
 from taskprog.nodes.convert import from_stamp, to_pose, to_stamp
 from taskprog.nodes.heartbeat import HeartbeatMonitor
