@@ -48,10 +48,13 @@ class Bullet:
         Raises:
             RuntimeError: no window can be opened.
         """
-        with silenced():
-            self.client: int = pybullet.connect(pybullet.GUI if gui else pybullet.DIRECT)
+        self.client = -1
+        if not gui:
+            self.client = pybullet.connect(pybullet.DIRECT)
+        elif os.environ.get("DISPLAY"):  # without one, PyBullet ends the process
+            self.client = pybullet.connect(pybullet.GUI)
         if self.client < 0:
-            raise RuntimeError("PyBullet cannot open its window: is there a display? Run without gui")
+            raise RuntimeError("PyBullet cannot open its window: no display (DISPLAY); run without gui")
         if gui:
             pybullet.configureDebugVisualizer(pybullet.COV_ENABLE_GUI, 0, physicsClientId=self.client)
 

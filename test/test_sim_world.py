@@ -80,6 +80,12 @@ def test_a_layout_may_be_given_and_touching_cubes_are_seen_to_touch(world: World
     assert not world.held(1)
 
 
+def test_a_window_without_a_display_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    with pytest.raises(RuntimeError, match="no display"):
+        World(gui=True, camera_size=(64, 48))
+
+
 def test_an_unknown_scene_is_refused_and_the_world_stays(world: World) -> None:
     world.reset("block_stacking", seed=4)
     before = world.cube_poses().positions
