@@ -17,10 +17,8 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from action_msgs.msg import GoalStatus
-from control_msgs.action import FollowJointTrajectory
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import Point, Pose, PoseStamped, Vector3
-from rclpy.action import ActionClient
 from rclpy.parameter import Parameter
 from ros_world import TIMEOUT, Background, RosWorld, wait, wait_until
 from sawyer_ntp.action import MoveGripper, MoveTo
@@ -29,6 +27,7 @@ from std_msgs.msg import Header
 
 from taskprog.control.kinematics import top_down
 from taskprog.machine import CancelToken, Outcome, OutcomeCode
+from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import ActionRejected, call_action, wait_for_server
 from taskprog.nodes.convert import from_pose, from_stamp, to_pose
 from taskprog.nodes.executor import ExecutorNode
@@ -62,6 +61,12 @@ class Bench:
         self.grip_client = ActionClient(self.node, MoveGripper, "move_gripper")
         for client in (self.move_client, self.grip_client):
             wait_for_server(client, TIMEOUT)
+        if robot:
+            self.wait_robot()
+
+    def wait_robot(self) -> None:
+        """Until the executor hears it."""
+        wait_until(self.executor._robot.alive, "the robot's first joint states")
 
     def move(
         self,
@@ -222,8 +227,7 @@ def test_a_robot_that_dies_ends_the_goal(ros: RosWorld) -> None:
     )
     try:
         bench = Bench(ros, robot=False)
-        arm = ActionClient(bench.node, FollowJointTrajectory, "arm_controller/follow_joint_trajectory")
-        wait_for_server(arm, TIMEOUT)
+        bench.wait_robot()
         task, moving, _ = bench.move_slowly()
         wait(moving, "the arm's motion")
         process.send_signal(signal.SIGKILL)

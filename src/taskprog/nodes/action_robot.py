@@ -154,7 +154,7 @@ class ActionRobot:
             return Outcome(OutcomeCode.CANCELLED, cancel.reason), None
         try:
             wait_for_server(client, SERVER_TIMEOUT)
-            result = call_action(client, goal, cancel, timeout, feedback, self._lively)
+            result = call_action(client, goal, cancel, timeout, feedback, self.alive)
         except ActionEnded as error:
             # Ended by the robot, by us, or by somebody else who drives the same robot.
             self._motion_ended()
@@ -165,10 +165,10 @@ class ActionRobot:
         except ActionRejected as error:
             return Outcome(OutcomeCode.INVALID_GOAL, str(error)), None
         except ActionTimeout as error:
-            code = OutcomeCode.TIMEOUT if self._lively() else OutcomeCode.ROBOT_STOPPED
+            code = OutcomeCode.TIMEOUT if self.alive() else OutcomeCode.ROBOT_STOPPED
             return Outcome(code, str(error)), None
         except ActionError as error:
-            silence = "" if self._lively() else f" ({self._silence()})"
+            silence = "" if self.alive() else f" ({self._silence()})"
             return Outcome(OutcomeCode.ROBOT_STOPPED, f"{error}{silence}"), None
         self._motion_ended()
         return Outcome(), result
@@ -186,7 +186,8 @@ class ActionRobot:
     def _alive(self) -> bool:
         return time.monotonic() - self._heard < SILENCE
 
-    def _lively(self) -> bool:
+    def alive(self) -> bool:
+        """Whether joint states come in."""
         with self._changed:
             return self._alive()
 
