@@ -13,6 +13,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from taskprog.cli.main import main
 from taskprog.machine import (
     Decision,
     Demonstration,
@@ -266,6 +267,17 @@ def test_an_interrupted_training_is_not_continued_with_another_configuration(
     with pytest.raises(ValueError, match="another configuration"):
         Trainer(replace(SHORT, rate=1e-4), recordings).load_state(tmp_path)
     assert not Trainer(SHORT, recordings).load_state(tmp_path / "elsewhere")
+
+
+def test_the_command_leaves_a_policy_and_its_card(tmp_path: Path) -> None:
+    sizes = ["--tasks", "4", "--trials", "1", "--steps", "3", "--check", "2", "--seed", "5"]
+    assert main(["train", "--output", str(tmp_path), *sizes]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["MODEL_CARD.md", CONFIG, WEIGHTS]
+    NTPPlanner.load(tmp_path, LIBRARY)
+    card = (tmp_path / "MODEL_CARD.md").read_text()
+    assert "taskprog train --seed 5 --tasks 4 --trials 1 --steps 3" in card
+    assert "of 2 tasks of the training half" in card
+    assert main(["train", "--output", str(tmp_path), "--steps", "0"]) == 2
 
 
 @pytest.mark.slow
