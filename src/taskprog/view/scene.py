@@ -28,7 +28,7 @@ GREY: Colour = (0.6, 0.6, 0.6, 1.0)
 LINE: Colour = (0.55, 0.75, 1.0, 0.9)
 
 # The call stack stands to the left of the table, seen from the camera.
-STACK_TOP: Point = (0.60, -0.80, 0.42)
+STACK_TOP: Point = (0.60, -0.68, 0.42)
 STACK_SPACING = 0.055
 TEXT_HEIGHT = 0.036
 SAME_PLACE = 0.02  # metres: steps closer together share one number label
