@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taskprog.perception.views import Mask, View, grown, outside
+from taskprog.perception.views import View, grown, grown_pixels, outside
 
 MOVED = 0.30  # share of a view outside the view at rest that only motion explains
 SAME = 0.12  # share that noise and compression explain
 VISIBLE = 0.10  # of its area at rest: less of a cube says nothing about its motion
 BETTER = 1.05  # a view is better than another if it has this many times the pixels
+GONE = 3.0  # times its usual area: a cube that was seen in so many pixels has left the place
 GOOD = 0.95  # a view with this share of the best view's pixels is as good
 
 Views = Sequence[View | None]
@@ -50,28 +51,38 @@ class Hold:
 
 
 def rest_at(views: Views, frames: Iterable[int], shape: tuple[int, int]) -> Rest | None:
-    """How a cube rests in ``frames``, walking through them for as long as it stays; None if never seen."""
+    """How a cube rests in ``frames``, walked through for as long as it stays; None if it is never seen.
+
+    Different frames may show different parts of it, so what counts is a view that covers all that was seen
+    on the way to it.
+    """
+    seen = np.zeros(shape[0] * shape[1], bool)
+    limit = GONE * float(np.median([view.area for view in views if view is not None] or [0]))
+    total = 0
     best: View | None = None
-    best_frame = -1
-    mask: Mask = np.zeros(0, bool)
-    stays: list[tuple[int, int]] = []
+    covering: list[tuple[int, View]] = []
     for frame in frames:
         view = views[frame]
         if view is None:
             continue
-        if (
-            best is not None
-            and outside(view, mask) > SAME
-            # unless it is the best view so far that is partly hidden:
-            and (view.area < BETTER * best.area or outside(best, grown(view, shape)) > SAME)
-        ):
+        total += int(np.count_nonzero(~seen[view.pixels]))
+        seen[view.pixels] = True
+        if total > limit:
             break
-        if best is None or view.area > BETTER * best.area:
-            best, best_frame, mask = view, frame, grown(view, shape)
-        stays.append((frame, view.area))
+        inside = int(np.count_nonzero(seen[grown_pixels(view, shape)]))
+        if inside >= (1.0 - SAME) * total:
+            covering.append((frame, view))
+            if best is None or view.area > BETTER * best.area:
+                best = view
     if best is None:
         return None
-    return Rest(best, best_frame, tuple(frame for frame, area in stays if area >= GOOD * best.area))
+    mask = grown(best, shape)
+    good = [
+        (frame, view)
+        for frame, view in covering
+        if view.area >= GOOD * best.area and outside(view, mask) <= SAME
+    ]
+    return Rest(best, next(frame for frame, view in good if view is best), tuple(frame for frame, _ in good))
 
 
 class HoldFinder:

@@ -50,11 +50,22 @@ def view_of(blobs: Iterable[Blob], width: int) -> View | None:
     return View(v * width + u, np.array([u.mean(), v.mean()]), any(blob.cut for blob in kept))
 
 
+def grown_pixels(view: View, shape: tuple[int, int]) -> NDArray[np.int64]:
+    """(M,) indices of the view's pixels and their neighbours."""
+    v, u = np.divmod(view.pixels, shape[1])
+    top, left = max(0, int(v.min()) - 1), max(0, int(u.min()) - 1)
+    size = (min(shape[0], int(v.max()) + 2) - top, min(shape[1], int(u.max()) + 2) - left)
+    patch = np.zeros(size, np.uint8)
+    patch[v - top, u - left] = 1
+    rows, columns = np.nonzero(cv2.dilate(patch, np.ones((3, 3), np.uint8)))
+    return np.asarray((rows + top) * shape[1] + columns + left, np.int64)
+
+
 def grown(view: View, shape: tuple[int, int]) -> Mask:
     """(H * W,) the view's pixels and their neighbours."""
-    mask = np.zeros(shape[0] * shape[1], np.uint8)
-    mask[view.pixels] = 1
-    return np.asarray(cv2.dilate(mask.reshape(shape), np.ones((3, 3), np.uint8)), bool).ravel()
+    mask = np.zeros(shape[0] * shape[1], bool)
+    mask[grown_pixels(view, shape)] = True
+    return mask
 
 
 def outside(view: View, mask: Mask) -> float:
