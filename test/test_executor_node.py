@@ -36,7 +36,8 @@ from taskprog.nodes.loopback_robot import LoopbackRobotNode
 from taskprog.nodes.qos import LATCHED, NEWEST
 
 GOAL = np.array([0.6, 0.1, -0.05])
-FAST, SLOW = 20.0, 0.5  # the robot's clock against the wall's
+# The robot's clock against the wall's: a motion takes a fraction of a second, some seconds, or half a minute.
+FAST, SLOW, CRAWLING = 20.0, 0.5, 0.1
 
 
 def target(position: Any = GOAL, yaw: float = 0.5, **fields: Any) -> MoveTo.Goal:
@@ -268,7 +269,7 @@ def test_somebody_else_taking_the_arm_stops_the_primitive(ros: RosWorld) -> None
 
 
 def test_a_lost_planner_stops_the_arm(ros: RosWorld) -> None:
-    bench = Bench(ros, SLOW)
+    bench = Bench(ros, CRAWLING)
     publisher = bench.node.create_publisher(DiagnosticArray, TOPIC, LATCHED)
     publisher.publish(DiagnosticArray(status=[DiagnosticStatus(name="/planner", level=DiagnosticStatus.OK)]))
     wait_until(lambda: bench.executor._monitor.alive("planner"), "the planner's heartbeat")
