@@ -28,7 +28,7 @@ class ModelConfig:
     """Sizes of the networks."""
 
     relation_bits: int = 8
-    relation_hidden: int = 32
+    relation_hidden: int = 16
     channels: int = 32
     embedding: int = 32
     hidden: int = 96
@@ -77,7 +77,9 @@ class NTPModel(nn.Module):
         r, c, e, h = config.relation_bits, config.channels, config.embedding, config.hidden
         programs = len(callees)
         self.callees: Tensor
+        self.calls_programs: Tensor
         self.register_buffer("callees", callees, persistent=False)
+        self.register_buffer("calls_programs", (callees & callees.any(1)).any(1), persistent=False)
         self.object_relation = _mlp(RELATION_SIZE, config.relation_hidden, r, bias=RARE)
         self.tool_relation = _mlp(RELATION_SIZE, config.relation_hidden, r)
         self.program_memory = nn.Parameter(torch.randn(programs, e))  # M^prog
@@ -93,7 +95,9 @@ class NTPModel(nn.Module):
         self.convolutions = nn.ModuleList(
             nn.Conv1d(c, c, 3, padding=dilation, dilation=dilation) for dilation in config.dilations
         )
-        self.label = _mlp(c + e + state, h, 4)
+        self.label_frame = nn.Linear(c, h)
+        self.label_context = nn.Linear(e + state, h, bias=False)
+        self.label = nn.Linear(h, 4)
 
     def encode(self, video: Video) -> EncodedVideo:
         """Encode the frames of D videos."""
@@ -129,7 +133,7 @@ class NTPModel(nn.Module):
             self.end(hidden).squeeze(-1),
             pointer,
             self.offset(hidden),
-            self._interpret(feature, mask, program, present),
+            self._interpret(feature, mask, state, present),
         )
 
     def _pair_bits(self, relation: Tensor) -> Tensor:
@@ -173,17 +177,24 @@ class NTPModel(nn.Module):
         logits: Tensor = self.pointer(torch.cat(views, -1)).squeeze(-1)
         return logits
 
-    def _interpret(self, feature: Tensor, mask: Tensor, program: Tensor, present: Tensor) -> Tensor:
-        """f_TSI: (D, K, T, 4) scoping labels from [p; y_j; s], y the temporal convolution."""
-        d, k, t, c = feature.shape
-        y = feature.reshape(d * k, t, c).transpose(1, 2)
-        flat_mask = mask.reshape(d * k, 1, t)
+    def _interpret(self, feature: Tensor, mask: Tensor, state: State, present: Tensor) -> Tensor:
+        """f_TSI: (D, K, T, 4) scoping labels from [p; y_j; s], y the temporal convolution.
+
+        Only for programs that call programs; 0 for the others.
+        """
+        rows = self.calls_programs[state.program].flatten().nonzero().squeeze(1)
+        labels = feature.new_zeros(*feature.shape[:-1], 4)
+        if len(rows) == 0:
+            return labels
+        inside = mask.flatten(0, 1)[rows].unsqueeze(1)
+        y = feature.flatten(0, 1)[rows].transpose(1, 2)
         for convolution in self.convolutions:
-            y = (y + torch.relu(convolution(y))) * flat_mask
-        y = y.transpose(1, 2).reshape(d, k, t, c)
-        context = torch.cat([program, present], -1).unsqueeze(2).expand(-1, -1, t, -1)
-        logits: Tensor = self.label(torch.cat([y, context], -1))
-        return logits
+            y = (y + torch.relu(convolution(y))) * inside
+        y = y.transpose(1, 2)
+        program = self.program_memory[state.program.flatten()[rows]]
+        context = torch.cat([program, present.flatten(0, 1)[rows]], -1).unsqueeze(1)
+        logits = self.label(torch.relu(self.label_frame(y) + self.label_context(context)))
+        return labels.flatten(0, 1).index_copy(0, rows, logits).view_as(labels)
 
 
 def decode_scopes(labels: Tensor, scope: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ class TrainConfig:
 
     seed: int = 0
     tasks: int = 1000
-    steps: int = 3000
+    steps: int = 2000
     videos: int = 16
     decisions: int = 12
     rate: float = 3e-3
