@@ -37,6 +37,8 @@ TIME_STEP = 1.0 / 240.0
 # Iterations of the contact solver: grasps fail below 50, towers get dearer above 100.
 SOLVER_ITERATIONS = 80
 GRAVITY = 9.81
+# Of the window: distance in metres, yaw and pitch in degrees, the point in the middle.
+WINDOW_VIEW = (1.4, 60.0, -25.0, (0.4, 0.0, 0.1))
 
 
 class Bullet:
@@ -57,6 +59,7 @@ class Bullet:
             raise RuntimeError("PyBullet cannot open its window: no display (DISPLAY); run without gui")
         if gui:
             pybullet.configureDebugVisualizer(pybullet.COV_ENABLE_GUI, 0, physicsClientId=self.client)
+            pybullet.resetDebugVisualizerCamera(*WINDOW_VIEW, physicsClientId=self.client)
 
     def clear(self) -> None:
         """Remove every body and set the physics parameters afresh."""
