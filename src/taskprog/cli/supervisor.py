@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import secrets
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 Value = str | int | float | bool
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class NodeDied(RuntimeError):
@@ -35,6 +37,11 @@ def _text(value: Value) -> str:
         return "true" if value else "false"
     # YAML reads an empty string as null and "5" as a number unless quoted.
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _die_with_parent() -> None:
+    # Even if this process is killed outright, no robot may go on without its owner.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def isolated_environment() -> dict[str, str]:
@@ -92,6 +99,7 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 env=environment,
                 start_new_session=True,  # Ctrl-C reaches us alone; we stop the nodes in order
+                preexec_fn=_die_with_parent,
             )
 
     def log(self, program: str) -> Path:
