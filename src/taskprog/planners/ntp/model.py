@@ -49,6 +49,10 @@ class EncodedVideo:
     total: Tensor
     held: Tensor
 
+    def window(self, start: int, stop: int) -> EncodedVideo:
+        """Frames [start, stop) alone: all that a program with this scope may see."""
+        return EncodedVideo(self.bits[:, start:stop], self.total[:, start:stop], self.held[:, start:stop])
+
 
 @dataclass
 class Prediction:

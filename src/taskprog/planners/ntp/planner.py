@@ -72,15 +72,17 @@ class NTPPlanner:
         """
         if self._video is None:
             raise PlannerError("the planner was asked to decide before it was given a demonstration")
-        state = state_of(observation, self._order(observation), self._index[frame.op.name], frame.scope)
-        prediction = self._model(self._video, state)
+        first, stop = frame.scope
+        window = (0, stop - first)
+        state = state_of(observation, self._order(observation), self._index[frame.op.name], window)
+        prediction = self._model(self._video.window(first, stop), state)
         end = bool(prediction.end.sigmoid() > END_THRESHOLD)
         if end and frame.op.name == self._library.root:
             return Decision(None, end=True)
         op = self._ops[int(prediction.call.argmax())]
         if op.kind is OpKind.PROGRAM:
             start, stop = decode_scopes(prediction.labels, state.scope)[0, 0].tolist()
-            return Decision(Call(op), Scope(start, stop), end)
+            return Decision(Call(op), Scope(first + start, first + stop), end)
         return Decision(self._api_call(op, prediction), end=end)
 
     def _api_call(self, op: Op, prediction: Prediction) -> Call:
