@@ -117,6 +117,14 @@ def test_a_truncated_bag_is_a_clear_error(tmp_path: Path, share: float) -> None:
         BagReader(tmp_path / "bag")
 
 
+def test_a_bag_with_fewer_messages_than_it_says_is_a_clear_error(tmp_path: Path) -> None:
+    write(tmp_path / "bag", 3)
+    index = tmp_path / "bag" / "metadata.yaml"
+    index.write_text(index.read_text().replace("message_count: 3", "message_count: 4"))
+    with BagReader(tmp_path) as bag, pytest.raises(BagError, match="should hold 4 messages, not 3"):
+        list(bag.messages())
+
+
 def test_bytes_that_changed_are_a_clear_error(tmp_path: Path) -> None:
     write(tmp_path / "bag")
     file = tmp_path / "bag" / "bag.mcap"

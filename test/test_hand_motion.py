@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -40,6 +41,8 @@ def test_cubes_move_only_in_the_hand_and_in_the_order_of_the_task(text: str) -> 
         if moment.held is not None:
             assert moment.positions[moment.held] == pytest.approx(moment.hand.position)
             assert moment.hand.opening == CLOSED
+            turn = float(moment.yaws[moment.held]) - moment.hand.yaw
+            assert math.remainder(turn, math.pi / 2) == pytest.approx(0.0, abs=1e-9), "it turns with the hand"
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -52,6 +55,17 @@ def test_nothing_passes_through_anything(seed: int) -> None:
         # Turned cubes overlap only where they are nearer than a side in every direction.
         overlapping = (apart[:, :2].max(axis=1) < CUBE_SIZE) & (apart[:, 2] < CUBE_SIZE - 1e-6)
         assert not overlapping.any()
+
+
+def test_a_cube_is_carried_across_above_everything() -> None:
+    played = moments("0>1 2>0 3>2 5>4 6>5 7>6", interval=0.02)
+    for before, after in pairwise(played):
+        if after.held is None or before.held is None:
+            continue
+        across = float(np.linalg.norm((after.hand.position - before.hand.position)[:2])) / 0.02
+        if across > 0.2:
+            others = np.delete(after.positions, after.held, axis=0)
+            assert after.hand.position[2] > others[:, 2].max() + CUBE_SIZE
 
 
 def test_motion_is_smooth_and_as_fast_as_a_calm_person() -> None:

@@ -133,6 +133,7 @@ def test_on_simulated_time_messages_have_its_times(ros: RosWorld, tmp_path: Path
     out = publisher(talker, topic("trace"))
     first, second = trace_messages()[:2]
     out.publish(first)
+    wait_until(lambda: node.recorded == 1)
     clock.publish(Clock(clock=Time(sec=12, nanosec=500)))
     wait_until(lambda: node.get_clock().now().nanoseconds > 0)
     out.publish(second)

@@ -69,9 +69,17 @@ def test_after_the_end_the_whole_tree_is_shown_and_a_new_run_starts_afresh() -> 
     assert "pick_and_place" not in text(live)
 
 
+def test_the_end_of_another_run_is_left_out() -> None:
+    live = TraceTree()
+    for event in [*example_trace().events[7:], *example_trace().events[:3]]:
+        live.add(event)
+    assert [e.index for e in live.trace.events] == [0, 1, 2]
+    assert "pick" in text(live)
+
+
 def test_events_that_do_not_nest_are_refused() -> None:
     events = example_trace().events
-    with pytest.raises(ValueError, match="event 2: pick at depth 2 has no caller"):
+    with pytest.raises(ValueError, match="event 2: pick at depth 2 does not follow"):
         call_tree([events[0], events[2]])
     with pytest.raises(ValueError, match="event 4: close_gripper ends at depth 3 but never began"):
         call_tree([*events[:4], replace(events[4], op="close_gripper")])

@@ -111,8 +111,8 @@ class RecorderNode(Node):
 
     @property
     def recorded(self) -> int:
-        """Messages in the bag so far."""
-        return self._bag.count
+        """Messages so far that the bag holds, or will once the clock runs."""
+        return self._bag.count + len(self._early)
 
     @property
     def filmed_until(self) -> float:

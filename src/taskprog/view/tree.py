@@ -48,10 +48,11 @@ def call_tree(events: Sequence[Event]) -> CallTree:
             tree.finish = event
             continue
         if event.kind is EventKind.CALL:
-            if event.depth > len(stack) or (event.depth == 0 and tree.root is not None):
-                raise ValueError(f"event {event.index}: {event.op} at depth {event.depth} has no caller")
+            if event.depth != len(stack) or (event.depth == 0 and tree.root is not None):
+                raise ValueError(
+                    f"event {event.index}: {event.op} at depth {event.depth} does not follow from the last"
+                )
             node = CallNode(event)
-            del stack[event.depth :]
             if stack:
                 stack[-1].children.append(node)
             else:
@@ -143,11 +144,15 @@ class TraceTree:
         self._lock = threading.Lock()  # events come from another thread than the one that draws
 
     def add(self, event: Event) -> None:
-        """Take in the next event of the run; one with index 0 starts a new run."""
+        """Take in the next event; one with index 0 starts a new run, one that does not follow is left out.
+
+        So the end of somebody else's run, seen before one's own begins, does no harm.
+        """
         with self._lock:
             if event.index == 0:
                 self.trace.events.clear()
-            self.trace.events.append(event)
+            if event.index == len(self.trace.events):
+                self.trace.events.append(event)
 
     def __rich__(self) -> Tree:
         with self._lock:
