@@ -10,7 +10,7 @@ import toppra
 from numpy.typing import NDArray
 from toppra import algorithm, constraint
 
-from taskprog.control.errors import InvalidGoal, MotionError
+from taskprog.control.errors import InvalidGoal, Unreachable
 from taskprog.control.kinematics import Kinematics
 from taskprog.control.robot import ARM_JOINTS, JointTrajectory
 
@@ -54,7 +54,7 @@ def time_optimal(path: JointPath, kinematics: Kinematics, speed: float) -> Joint
 
     Raises:
         InvalidGoal: ``speed`` is out of range.
-        MotionError: the path cannot be followed within the limits.
+        Unreachable: the path cannot be followed within the limits.
     """
     if not 0.0 < speed <= 1.0:
         raise InvalidGoal(f"speed is {speed:g}, it should be in (0, 1]")

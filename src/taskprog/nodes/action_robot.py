@@ -11,11 +11,13 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from control_msgs.action import FollowJointTrajectory, GripperCommand
 from control_msgs.msg import GripperCommand as GripperSetpoint
+from numpy.typing import NDArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -53,7 +55,8 @@ SERVER_TIMEOUT = 3.0  # to wait for the robot's action servers
 MOTION_TIMEOUT, MOTION_SLOWNESS = 20.0, 4.0  # a motion may take 20 s and 4 times its duration
 GRIPPER_TIMEOUT = 20.0
 SAME_WIDTH = 0.001  # metres
-CLOCK_JUMP = 0.5  # seconds by which joint states' stamps may go back; more is a robot that was restarted
+SAME_POSITION = 0.002  # radians
+AT_REST = 0.05  # radians per second
 
 OUTCOMES = {
     FollowJointTrajectory.Result.INVALID_GOAL: OutcomeCode.INVALID_GOAL,
@@ -62,6 +65,29 @@ OUTCOMES = {
     FollowJointTrajectory.Result.PATH_TOLERANCE_VIOLATED: OutcomeCode.PATH_TOLERANCE,
     FollowJointTrajectory.Result.GOAL_TOLERANCE_VIOLATED: OutcomeCode.GOAL_TOLERANCE,
 }
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """How a measurement shows that it was made after a motion's end; an action's result has no stamp.
+
+    Attributes:
+        until: time.monotonic() after which any does; something may have moved the arm since.
+        positions, width: where arm and pads came to rest, if known.
+    """
+
+    until: float
+    positions: NDArray[np.float64] | None = None
+    width: float | None = None
+
+    def shown_by(self, state: RobotState) -> bool:
+        if time.monotonic() > self.until:
+            return True
+        if self.width is not None and abs(state.gripper_width - self.width) > SAME_WIDTH:
+            return False
+        if self.positions is not None and np.abs(state.positions - self.positions).max() > SAME_POSITION:
+            return False
+        return bool(np.abs(state.velocities).max() < AT_REST)
 
 
 class ActionRobot:
@@ -81,10 +107,7 @@ class ActionRobot:
         self._joints: dict[str, float] = {}
         self._state: RobotState | None = None
         self._heard = -math.inf  # time.monotonic() of the last measurement
-        # What a measurement must show to be from after the last motion: a stamp; the width at its end, or,
-        # should something have moved the pads since, any after a while (time.monotonic()).
-        self._fresh = -math.inf
-        self._final_width, self._width_until = 0.0, -math.inf
+        self._rest = _Rest(-math.inf)
         node.create_subscription(
             JointState,
             "joint_states",
@@ -97,7 +120,7 @@ class ActionRobot:
         """The latest measurement, from after the last motion. See ``Robot``."""
         end = time.monotonic() + FRESH_TIMEOUT
         with self._changed:
-            while self._state is None or not self._shows_end(self._state) or not self._alive():
+            while self._state is None or not self._rest.shown_by(self._state) or not self._alive():
                 dead = math.isfinite(self._heard) and not self._alive()
                 if dead or time.monotonic() > end:
                     raise ObservationError(f"joint_states: {self._silence()}: is the robot running?")
@@ -113,20 +136,17 @@ class ActionRobot:
         """See ``Robot``."""
         goal = FollowJointTrajectory.Goal(trajectory=_message(trajectory))
 
-        ends = -math.inf  # on the robot's clock
-
         def on_feedback(message: FollowJointTrajectory.Feedback) -> None:
-            nonlocal ends
-            done = from_stamp(message.desired.time_from_start)
-            ends = max(ends, from_stamp(message.header.stamp) + trajectory.duration - done)
             if feedback is not None:
-                feedback(min(max(done / trajectory.duration, 0.0), 1.0))
+                share = from_stamp(message.desired.time_from_start) / trajectory.duration
+                feedback(min(max(share, 0.0), 1.0))
 
         limit = MOTION_TIMEOUT + MOTION_SLOWNESS * trajectory.duration
         outcome, result = self._call(self._arm, goal, cancel, limit, on_feedback)
-        if outcome.ok and result is not None:
-            self._motion_ended(ends)
-        if result is None or result.error_code == FollowJointTrajectory.Result.SUCCESSFUL:
+        if result is None:
+            return outcome
+        if result.error_code == FollowJointTrajectory.Result.SUCCESSFUL:
+            self._ended(positions=trajectory.positions[-1])
             return outcome
         code = OUTCOMES.get(result.error_code, OutcomeCode.ROBOT_STOPPED)
         return Outcome(code, result.error_string or f"the arm reports error {result.error_code}")
@@ -135,10 +155,10 @@ class ActionRobot:
         """See ``Robot``."""
         goal = GripperCommand.Goal(command=GripperSetpoint(position=width, max_effort=force))
         outcome, result = self._call(self._gripper, goal, cancel, GRIPPER_TIMEOUT)
+        if result is not None:
+            self._ended(width=result.position)
+            return GripperOutcome(outcome, result.position, result.stalled)
         with self._changed:
-            if result is not None:
-                self._final_width, self._width_until = result.position, time.monotonic() + RESEND
-                return GripperOutcome(outcome, result.position, result.stalled)
             return GripperOutcome(outcome, self._state.gripper_width if self._state else 0.0, False)
 
     def _call(
@@ -157,7 +177,7 @@ class ActionRobot:
             result = call_action(client, goal, cancel, timeout, feedback, self.alive)
         except ActionEnded as error:
             # Ended by the robot, by us, or by somebody else who drives the same robot.
-            self._motion_ended()
+            self._ended()
             if cancel.cancelled and isinstance(error, ActionCancelled):
                 return Outcome(OutcomeCode.CANCELLED, cancel.reason), None
             reason = getattr(error.result, "error_string", "")
@@ -170,18 +190,13 @@ class ActionRobot:
         except ActionError as error:
             silence = "" if self.alive() else f" ({self._silence()})"
             return Outcome(OutcomeCode.ROBOT_STOPPED, f"{error}{silence}"), None
-        self._motion_ended()
+        self._ended()
         return Outcome(), result
 
-    def _motion_ended(self, at: float = -math.inf) -> None:
-        """From now on only measurements from ``at`` on count, and none older than the latest."""
+    def _ended(self, positions: NDArray[np.float64] | None = None, width: float | None = None) -> None:
+        """A motion ended, with the arm or the pads there."""
         with self._changed:
-            latest = self._state.stamp if self._state is not None else -math.inf
-            self._fresh = max(latest, at)
-
-    def _shows_end(self, state: RobotState) -> bool:
-        width = abs(state.gripper_width - self._final_width) < SAME_WIDTH
-        return state.stamp >= self._fresh and (width or time.monotonic() > self._width_until)
+            self._rest = _Rest(time.monotonic() + RESEND, positions, width)
 
     def _alive(self) -> bool:
         return time.monotonic() - self._heard < SILENCE
@@ -210,8 +225,6 @@ class ActionRobot:
                 np.array([speeds.get(name, 0.0) for name in ARM_JOINTS]),
                 gripper_width(self._joints),
             )
-            if self._state is not None and state.stamp < self._state.stamp - CLOCK_JUMP:
-                self._fresh = -math.inf
             self._state, self._heard = state, time.monotonic()
             self._changed.notify_all()
         if self._on_state is not None:
