@@ -79,7 +79,7 @@ def time_optimal(path: JointPath, kinematics: Kinematics, speed: float) -> Joint
     solver = algorithm.TOPPRA(limits, curve, gridpoints=grid, parametrizer="ParametrizeConstAccel")
     timed = solver.compute_trajectory(0.0, 0.0)
     if timed is None or not np.isfinite(timed.duration):
-        raise MotionError(
+        raise Unreachable(
             "no trajectory within the joints' velocity and acceleration limits follows this path"
         )
     samples = max(2, int(np.ceil(timed.duration / SAMPLE_PERIOD)) + 1)
