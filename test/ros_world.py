@@ -13,8 +13,11 @@ from typing import Any, TypeVar
 
 import rclpy
 from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
+
+from taskprog.nodes.single_goal import close_servers
+from taskprog.nodes.spin import SpinThread
 
 T = TypeVar("T")
 
@@ -47,17 +50,8 @@ class RosWorld:
         rclpy.init(args=[], context=self.context, domain_id=domain)
         self._executor = MultiThreadedExecutor(8, context=self.context)
         self._nodes: list[Node] = []
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._spin, daemon=True)
-        self._thread.start()
-
-    def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            return
-        except Exception as error:  # shown by close(), in the test's thread
-            self._error = error
+        self._spin = SpinThread(self._executor)
+        self._spin.start()
 
     def node(self, name: str, **options: Any) -> Node:
         """A new plain node that spins."""
@@ -72,18 +66,27 @@ class RosWorld:
     def remove(self, node: Node) -> None:
         """Destroy a node as if its process had ended."""
         self._nodes.remove(node)
-        node.destroy_node()
         self._executor.remove_node(node)
+        self._destroy(node)
 
     def close(self) -> None:
-        """Destroy all nodes, and raise what a callback raised."""
+        """Stop all goals, destroy all nodes, and raise what a callback raised."""
         for node in reversed(self._nodes):
-            node.destroy_node()
-        self._executor.shutdown(TIMEOUT)
-        self._thread.join(TIMEOUT)
+            close_servers(node)
+        self._spin.stop()
+        for node in reversed(self._nodes):
+            self._destroy(node)
         rclpy.try_shutdown(context=self.context)
-        if self._error is not None:
-            raise self._error
+        self.context.destroy()
+        if self._spin.error is not None:
+            raise self._spin.error
+
+    def _destroy(self, node: Node) -> None:
+        # rclpy leaves actions behind; in the same process they would answer to the next test's clients.
+        waitables = list(node.waitables)
+        node.destroy_node()
+        for waitable in waitables:
+            waitable.destroy()
 
 
 def wait(event: threading.Event, what: str = "the event") -> None:

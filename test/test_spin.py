@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
 import sys
@@ -48,10 +47,6 @@ class Arm(Node):
         print("stopped:", cancel.reason, flush=True)
         return MoveTo.Result(error_code=8, message=cancel.reason)
 
-    def destroy_node(self):
-        self.server.close()
-        super().destroy_node()
-
 sys.exit(run(Arm, expected=(ValueError,)))
 """
 
@@ -91,7 +86,6 @@ def test_signal_stops_the_running_goal_first(ros: RosWorld) -> None:
         process.send_signal(signal.SIGINT)  # as a terminal and a launcher together do
         output, errors = process.communicate(timeout=TIMEOUT)
         assert (process.returncode, output, errors) == (0, "stopped: the node is shutting down\n", "")
-    with contextlib.suppress(call.ServerGone):  # the process may end before its answer is out
         assert goal.result().message == "the node is shutting down"
 
 

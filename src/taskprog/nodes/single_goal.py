@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
@@ -16,11 +17,22 @@ from rclpy.node import Node
 from taskprog.machine import CancelToken
 
 STOP_TIMEOUT = 10.0  # seconds of wall time that a cancelled goal has to end before its successor gives up
+ANSWER_TIME = 0.1  # seconds of wall time for an interrupted goal's result to get out; rclpy does not tell
 RESULT_KEPT = 60.0  # seconds that a result can be asked for after the goal's end
 
 CANCELLED = "cancelled"
 PREEMPTED = "preempted by a newer goal"
 SHUTDOWN = "the node is shutting down"
+
+
+_SERVERS: WeakKeyDictionary[Node, list[SingleGoalServer]] = WeakKeyDictionary()
+
+
+def close_servers(node: Node) -> None:
+    """Close all single-goal servers of a node; see ``SingleGoalServer.close``."""
+    interrupted = [server.close() for server in _SERVERS.get(node, [])]
+    if any(interrupted):
+        time.sleep(ANSWER_TIME)
 
 
 class Feedback:
@@ -111,6 +123,7 @@ class SingleGoalServer:
             callback_group=MutuallyExclusiveCallbackGroup(),
             result_timeout=RESULT_KEPT,
         )
+        _SERVERS.setdefault(node, []).append(self)
 
     @property
     def busy(self) -> bool:
@@ -125,18 +138,22 @@ class SingleGoalServer:
         if run is not None:
             run.token.cancel(reason)
 
-    def close(self) -> None:
-        """Take no more goals, stop the running one and wait for its end; needs the executor to spin still."""
+    def close(self) -> bool:
+        """Take no more goals, stop the running one and wait for its end; needs the executor to spin still.
+
+        The server stays, so that the last result gets out: it goes with the node's context.
+
+        Returns:
+            Whether a goal was interrupted.
+        """
         with self._lock:
-            if self._closed:
-                return
             self._closed = True
             run = self._current
         if run is not None:
             run.token.cancel(SHUTDOWN)
             if not run.done.wait(STOP_TIMEOUT):
                 self._logger.error(f"{self._name}: the running goal did not stop in {STOP_TIMEOUT:g} s")
-        self._server.destroy()
+        return run is not None
 
     def _on_goal(self, goal: Any) -> GoalResponse:
         reason = self._reason_to_reject(goal)

@@ -15,29 +15,49 @@ from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from taskprog.nodes.single_goal import close_servers
+
 # Blocking execute callbacks take a thread each: one runs, one may wait for its place, the rest serve both.
 THREADS = 8
 STOP_TIMEOUT = 5.0  # seconds of wall time
 
 
-class _Spin(threading.Thread):
-    """Spins an executor until it is shut down; ``ended`` is set then, or when a callback raised ``error``."""
+class SpinThread(threading.Thread):
+    """Spins an executor in the background until ``stop``.
+
+    A callback that raises is noted in ``error`` and sets ``failed``; the others are served on, so that whoever
+    ends the process can first stop what runs.
+    """
 
     def __init__(self, executor: MultiThreadedExecutor):
         super().__init__(name="spin", daemon=True)
         self._executor = executor
-        self.ended = threading.Event()
+        self._stopping = False
+        self.failed = threading.Event()
         self.error: Exception | None = None
 
     def run(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            pass
-        except Exception as error:  # whatever a callback raised ends the process, in the main thread
-            self.error = error
-        finally:
-            self.ended.set()
+        """The thread's own work."""
+        while not self._stopping:
+            try:
+                self._executor.spin_once()
+            except ExternalShutdownException:
+                return
+            except Exception as error:
+                self.error = self.error or error
+                self.failed.set()
+
+    def stop(self, timeout: float = STOP_TIMEOUT) -> None:
+        """Serve no more callbacks, wait for those that run, and shut the executor down.
+
+        Nodes are destroyed after this: rclpy stumbles over what is destroyed while it spins.
+        """
+        self._stopping = True
+        self._executor.create_task(lambda: None)  # wakes the thread
+        if self.is_alive():
+            self.join(timeout)
+        self._executor._work_tracker.wait(timeout)  # shutdown() means to do this, but never does (rclpy 7.1)
+        self._executor.shutdown(timeout)
 
 
 class _OneInterrupt:
@@ -64,7 +84,8 @@ def run(
 ) -> int:
     """Make a node and spin it until SIGINT or SIGTERM.
 
-    The node's ``destroy_node`` is called while the executor still spins, so that goals can be stopped in it.
+    At the end the goals of its ``SingleGoalServer``s are stopped while everything is still spun; its
+    ``destroy_node`` comes after that.
 
     Args:
         args: command line without the program's name; None takes ``sys.argv``.
@@ -89,23 +110,22 @@ def run(
 
 def _run(factory: Callable[[], Node], expected: tuple[type[Exception], ...]) -> int:
     executor = MultiThreadedExecutor(THREADS)
-    spin = _Spin(executor)
+    spin = SpinThread(executor)
     node: Node | None = None
     try:
         node = factory()
         executor.add_node(node)
         spin.start()
-        spin.ended.wait()
+        spin.failed.wait()
     except KeyboardInterrupt:
         pass
     except expected as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if node is not None:
+        close_servers(node)
+        spin.stop()
         node.destroy_node()
-    executor.shutdown(STOP_TIMEOUT)
-    if spin.is_alive():
-        spin.ended.wait(STOP_TIMEOUT)
     if spin.error is not None:
         traceback.print_exception(spin.error)
         return 1

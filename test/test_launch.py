@@ -1,0 +1,82 @@
+"""The launch files' content: arguments, nodes, and what is started when."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip(
+    "launch_ros", reason="launch and launch_ros come with a ROS 2 installation, not from PyPI"
+)
+
+from launch import LaunchContext
+from launch.actions import DeclareLaunchArgument
+from launch.utilities import normalize_to_list_of_substitutions, perform_substitutions
+from launch_ros.actions import Node
+
+ROOT = Path(__file__).parent.parent
+
+
+def entities() -> list[Any]:
+    spec = importlib.util.spec_from_file_location("sim_launch", ROOT / "launch" / "sim.launch.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return list(module.generate_launch_description().entities)
+
+
+def started(**arguments: str) -> dict[str, str]:
+    """Executable: package, of the nodes that start with these arguments."""
+    found = entities()
+    context = LaunchContext()
+    for action in found:
+        if isinstance(action, DeclareLaunchArgument) and action.name != "params_file":
+            default = perform_substitutions(context, action.default_value)
+            context.launch_configurations[action.name] = arguments.pop(action.name, default)
+    assert not arguments, f"unknown arguments {sorted(arguments)}"
+    return {
+        _text(context, action.node_executable): _text(context, action.node_package)
+        for action in found
+        if isinstance(action, Node) and (action.condition is None or action.condition.evaluate(context))
+    }
+
+
+def _text(context: LaunchContext, value: Any) -> str:
+    return str(perform_substitutions(context, normalize_to_list_of_substitutions(value)))
+
+
+def test_arguments() -> None:
+    arguments = {a.name: a for a in entities() if isinstance(a, DeclareLaunchArgument)}
+    wanted = "gui rviz scene seed namespace planner checkpoint pace record params_file"
+    assert set(arguments) == set(wanted.split())
+    assert all(a.description and a.default_value is not None for a in arguments.values())
+
+
+def test_default_starts_the_four_nodes() -> None:
+    assert started() == dict.fromkeys(("simulator", "perception", "executor", "planner"), "sawyer_ntp")
+
+
+def test_record_and_rviz_start_only_when_asked_for() -> None:
+    assert started(record="out/run")["recorder"] == "sawyer_ntp"
+    assert started(rviz="true")["rviz2"] == "rviz2"
+
+
+def test_every_node_of_ours_is_installed_as_a_program() -> None:
+    build = (ROOT / "CMakeLists.txt").read_text()
+    installed = build.split("set(nodes ", 1)[1].split(")", 1)[0].split()
+    assert {name for name, package in started(record="x").items() if package == "sawyer_ntp"} <= set(
+        installed
+    )
+    for name in installed:
+        assert importlib.util.find_spec(f"taskprog.nodes.{name}") is not None, name
+
+
+def test_files_that_are_named_exist() -> None:
+    source = (ROOT / "launch" / "sim.launch.py").read_text()
+    for name in ("sim.yaml", "sawyer_ntp.rviz"):
+        assert f'"{name}"' in source
+        assert (ROOT / "config" / name).is_file(), name
