@@ -47,7 +47,7 @@ lint: setup ## style and types
 	$(BIN)/mypy
 
 train: setup ## the shipped policy again, from its seed
-	$(BIN)/taskprog train
+	$(BIN)/taskprog train --output models/policies/block_stacking
 
 clean: ## remove what was built, and the environment; out/ stays
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
