@@ -21,18 +21,20 @@ AWAY = (0.0, 0.0, -5.0)
 class CubeScene:
     """Kinematic bodies in a PyBullet client of its own, seen by the table-top camera."""
 
-    def __init__(self, width: int = 640, height: int = 480, shadows: bool = False) -> None:
+    def __init__(self, width: int = 640, height: int = 480) -> None:
         self.camera = CameraModel.table_top(width, height)
-        self.shadows = shadows
-        self._client = pybullet.connect(pybullet.DIRECT)
-        top = table_top.TABLE_HEIGHT
-        self.box((0.65, 0.0, top - 0.02), (0.75, 1.2, 0.04), (0.78, 0.74, 0.68))
-        self.box((0.0, 0.0, -1.0), (8.0, 8.0, 0.02), (0.45, 0.45, 0.47))
-        self.cubes = [self.box(AWAY, (table_top.CUBE_SIZE,) * 3, cube.rgb) for cube in table_top.CUBES]
         self._view = pybullet.computeViewMatrix(table_top.CAMERA_EYE, table_top.CAMERA_TARGET, (0, 0, 1))
         self._projection = pybullet.computeProjectionMatrixFOV(
             table_top.CAMERA_FOV, width / height, NEAR, FAR
         )
+        self._client = pybullet.connect(pybullet.DIRECT)
+        top = table_top.TABLE_HEIGHT
+        self.box((0.65, 0.0, top - 0.02), (0.75, 1.2, 0.04), (0.78, 0.74, 0.68))
+        self.box((0.0, 0.0, -1.0), (8.0, 8.0, 0.02), (0.45, 0.45, 0.47))
+        # Floor and table fill the picture and never change: they are drawn once.
+        self._backdrop = self._draw()
+        pybullet.resetSimulation(physicsClientId=self._client)
+        self.cubes = [self.box(AWAY, (table_top.CUBE_SIZE,) * 3, cube.rgb) for cube in table_top.CUBES]
 
     def __enter__(self) -> Self:
         return self
@@ -74,13 +76,18 @@ class CubeScene:
 
     def render(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """(H, W, 3) colour and (H, W) depth in metres."""
+        rgb, depth = self._draw()
+        behind = depth >= self._backdrop[1]
+        rgb[behind], depth[behind] = self._backdrop[0][behind], self._backdrop[1][behind]
+        return rgb, depth
+
+    def _draw(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         width, height = self.camera.width, self.camera.height
         _, _, rgba, buffer, _ = pybullet.getCameraImage(
             width,
             height,
             self._view,
             self._projection,
-            shadow=int(self.shadows),
             lightDirection=(0.5, 0.3, 2.0),
             renderer=pybullet.ER_TINY_RENDERER,
             physicsClientId=self._client,
@@ -88,7 +95,7 @@ class CubeScene:
         rgb = np.asarray(rgba, np.uint8).reshape(height, width, 4)[..., :3]
         z = np.asarray(buffer, np.float64).reshape(height, width)
         depth = FAR * NEAR / (FAR - (FAR - NEAR) * z)
-        return np.ascontiguousarray(rgb), depth.astype(np.float32)
+        return rgb.copy(), depth.astype(np.float32)
 
 
 def scattered(seed: int, count: int = 8) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,9 +19,9 @@ from taskprog.perception.views import View, grown, grown_pixels, outside
 MOVED = 0.30  # share of a view outside the view at rest that only motion explains
 SAME = 0.12  # share that noise and compression explain
 VISIBLE = 0.10  # of its area at rest: less of a cube says nothing about its motion
-BETTER = 1.05  # a view is better than another if it has this many times the pixels
 GONE = 3.0  # times its usual area: a cube that was seen in so many pixels has left the place
-GOOD = 0.95  # a view with this share of the best view's pixels is as good
+GOOD = 0.95  # a view with this share of another's pixels is as good
+STEADY = 0.05  # of its width: a cube whose view's centre moves less is where it was
 
 Views = Sequence[View | None]
 
@@ -59,7 +60,6 @@ def rest_at(views: Views, frames: Iterable[int], shape: tuple[int, int]) -> Rest
     seen = np.zeros(shape[0] * shape[1], bool)
     limit = GONE * float(np.median([view.area for view in views if view is not None] or [0]))
     total = 0
-    best: View | None = None
     covering: list[tuple[int, View]] = []
     for frame in frames:
         view = views[frame]
@@ -69,20 +69,26 @@ def rest_at(views: Views, frames: Iterable[int], shape: tuple[int, int]) -> Rest
         seen[view.pixels] = True
         if total > limit:
             break
-        inside = int(np.count_nonzero(seen[grown_pixels(view, shape)]))
-        if inside >= (1.0 - SAME) * total:
+        if np.count_nonzero(seen[grown_pixels(view, shape)]) >= (1.0 - SAME) * total:
             covering.append((frame, view))
-            if best is None or view.area > BETTER * best.area:
-                best = view
-    if best is None:
+    if not covering:
         return None
-    mask = grown(best, shape)
-    good = [
-        (frame, view)
-        for frame, view in covering
-        if view.area >= GOOD * best.area and outside(view, mask) <= SAME
+    # Just before it comes to rest, a cube is a little nearer and looks larger: but not twice the same.
+    steady = [_alike(a, b) for (_, a), (_, b) in pairwise(covering)]
+    weights = [
+        view.area * (2 if before or after else 1)
+        for (_, view), before, after in zip(covering, [False, *steady], [*steady, False], strict=True)
     ]
-    return Rest(best, next(frame for frame, view in good if view is best), tuple(frame for frame, _ in good))
+    frame, best = covering[int(np.argmax(weights))]
+    return Rest(best, frame, tuple(other for other, view in covering if _alike(view, best)))
+
+
+def _alike(a: View, b: View) -> bool:
+    """Whether two views show the same of a cube at the same place."""
+    return (
+        min(a.area, b.area) >= GOOD * max(a.area, b.area)
+        and float(np.linalg.norm(a.centroid - b.centroid)) <= STEADY * a.area**0.5
+    )
 
 
 class HoldFinder:

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 # Overlap (intersection over union) of a cube's view and its predicted outline, at the best yaw: most cubes
 # reach the first if the camera is right, a partly hidden one at least the second.
-MATCH, HIDDEN_MATCH = 0.70, 0.45
+MATCH, HIDDEN_MATCH = 0.87, 0.45
 PERSISTENT = 0.5  # share of the frames in which something unknown must be seen to be there
 _YAWS = np.arange(0.0, np.pi / 2, np.pi / 18)
 
@@ -84,15 +84,20 @@ def _overlap(camera: CameraModel, rest: Rest, position: Floats) -> float:
     v, u = np.divmod(rest.view.pixels, camera.width)
     best = 0.0
     for yaw in _YAWS:
-        corners = outline(camera, position, yaw)
-        low = np.floor(np.minimum(corners.min(axis=0), [u.min(), v.min()])).astype(int) - 1
-        high = np.ceil(np.maximum(corners.max(axis=0), [u.max(), v.max()])).astype(int) + 2
-        drawn = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
-        seen = np.zeros_like(drawn)
-        cv2.fillConvexPoly(drawn, np.round(corners - low).astype(np.int32), 1)
-        seen[v - low[1], u - low[0]] = 1
-        best = max(best, float((drawn & seen).sum() / (drawn | seen).sum()))
+        corners = outline(camera, position, yaw).astype(np.float64)
+        low, high = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0))
+        columns, rows = np.meshgrid(np.arange(low[0], high[0] + 1), np.arange(low[1], high[1] + 1))
+        drawn = int(np.count_nonzero(_in_polygon(columns.ravel(), rows.ravel(), corners)))
+        both = int(np.count_nonzero(_in_polygon(u.astype(np.float64), v.astype(np.float64), corners)))
+        best = max(best, both / max(drawn + len(u) - both, 1))
     return best
+
+
+def _in_polygon(u: Floats, v: Floats, corners: Floats) -> NDArray[np.bool_]:
+    """(N,) whether pixel centres (u, v), each (N,), lie inside a convex polygon (M, 2)."""
+    edges = np.roll(corners, -1, axis=0) - corners
+    sides = edges[:, :1] * (v - corners[:, 1:]) - edges[:, 1:] * (u - corners[:, :1])
+    return np.asarray((sides >= 0).all(axis=0) | (sides <= 0).all(axis=0))
 
 
 def _scale(camera: CameraModel, rest: Rest, position: Floats) -> float:
