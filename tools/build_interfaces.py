@@ -1,12 +1,13 @@
-"""Builds the ROS 2 interfaces into a virtual environment that holds ROS 2 Jazzy's wheels.
+"""Builds the ROS 2 package into a virtual environment that holds ROS 2 Jazzy's wheels.
 
-Such an environment is laid out like ``/opt/ros/jazzy``, so the interfaces are installed into the environment itself and
-import without sourcing anything. Run it with that environment's Python (``make setup`` does)::
+Such an environment is laid out like ``/opt/ros/jazzy``, so the interfaces are installed into the environment
+itself and import without sourcing anything. So are the programs for ``ros2 run`` and ``ros2 launch``, if these
+tools are there. Run it with that environment's Python (``make setup`` does)::
 
     .venv/bin/python tools/build_interfaces.py
 
-Packages from ``overlay/`` are built only where the official ones are absent. What is up to date is left alone: each
-package's source is hashed, and the hash is kept in the environment's ``share/<package>/build_hash``.
+Packages from ``overlay/`` are built only where the official ones are absent. What is up to date is left alone:
+each package's source is hashed, and the hash is kept in the environment's ``share/<package>/build_hash``.
 """
 
 from __future__ import annotations
@@ -70,8 +71,10 @@ def source_hash(folders: Iterable[Path], files: Iterable[Path]) -> str:
 
 def package_hash(package: str, source: Path) -> str:
     """Hash of everything that the generated code of ``package`` depends on in this repository."""
-    build_files = [source / "CMakeLists.txt", source / "package.xml", *ROOT.glob("cmake/*.cmake")]
-    return source_hash((source / name for name in INTERFACE_FOLDERS), [*build_files, Path(__file__).resolve()])
+    build_files = [source / "CMakeLists.txt", source / "package.xml", *ROOT.glob("cmake/*")]
+    return source_hash(
+        (source / name for name in INTERFACE_FOLDERS), [*build_files, Path(__file__).resolve()]
+    )
 
 
 def is_official(prefix: Path, package: str) -> bool:
@@ -110,10 +113,14 @@ def build(prefix: Path, package: str, source: Path, jobs: int) -> None:
         "-DCMAKE_BUILD_TYPE=Release",
         "-DBUILD_TESTING=OFF",
         "-DPYTHON_INTERFACES_ONLY=ON",
-        *(["-DINTERFACES_ONLY=ON"] if source == ROOT else []),
+        *(["-DPYTHON_FROM_PIP=ON"] if source == ROOT else []),
         "--no-warn-unused-cli",
     ]
-    for command in (configure, ["cmake", "--build", str(folder), "-j", str(jobs)], ["cmake", "--install", str(folder)]):
+    for command in (
+        configure,
+        ["cmake", "--build", str(folder), "-j", str(jobs)],
+        ["cmake", "--install", str(folder)],
+    ):
         result = subprocess.run(command, env=environment, capture_output=True, text=True)
         if result.returncode != 0:
             output = "\n".join((result.stdout + result.stderr).splitlines()[-60:])

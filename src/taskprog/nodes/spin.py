@@ -25,8 +25,8 @@ STOP_TIMEOUT = 5.0  # seconds of wall time
 class SpinThread(threading.Thread):
     """Spins an executor in the background until ``stop``.
 
-    A callback that raises is noted in ``error`` and sets ``failed``; the others are served on, so that whoever
-    ends the process can first stop what runs.
+    A callback that raises is noted in ``error`` and sets ``failed``; the others are served on, so that
+    whoever ends the process can first stop what runs.
     """
 
     def __init__(self, executor: MultiThreadedExecutor):
