@@ -171,7 +171,7 @@ class PrimitiveExecutor:
         moved = self.robot.move_gripper(GRIPPER_CLOSED_WIDTH, self.config.grip_force, cancel)
         if not moved.outcome.ok:
             return GripResult(moved.outcome, False, moved.width)
-        if moved.stalled and moved.width > GRIPPER_CLOSED_WIDTH + WIDTH_TOLERANCE:
+        if moved.width > GRIPPER_CLOSED_WIDTH + WIDTH_TOLERANCE:
             return GripResult(moved.outcome, True, moved.width)
         nothing = Outcome(OutcomeCode.NOTHING_HELD, "the pads met with nothing between them")
         return GripResult(nothing, False, moved.width)
