@@ -72,15 +72,20 @@ class _Rest:
     """How a measurement shows that it was made after a motion's end; an action's result has no stamp.
 
     Attributes:
-        until: time.monotonic() after which any does; something may have moved the arm since.
+        since: time.monotonic() of the motion's end; none that was received before does.
+        until: time.monotonic() after which any newer one does; something may have moved the arm since.
         positions, width: where arm and pads came to rest, if known.
     """
 
+    since: float
     until: float
     positions: NDArray[np.float64] | None = None
     width: float | None = None
 
-    def shown_by(self, state: RobotState) -> bool:
+    def shown_by(self, state: RobotState, heard: float) -> bool:
+        """Whether ``state``, received at ``heard`` (time.monotonic()), does."""
+        if heard < self.since:
+            return False
         if time.monotonic() > self.until:
             return True
         if self.width is not None and abs(state.gripper_width - self.width) > SAME_WIDTH:
@@ -107,7 +112,7 @@ class ActionRobot:
         self._joints: dict[str, float] = {}
         self._state: RobotState | None = None
         self._heard = -math.inf  # time.monotonic() of the last measurement
-        self._rest = _Rest(-math.inf)
+        self._rest = _Rest(-math.inf, -math.inf)
         node.create_subscription(
             JointState,
             "joint_states",
@@ -120,7 +125,9 @@ class ActionRobot:
         """The latest measurement, from after the last motion. See ``Robot``."""
         end = time.monotonic() + FRESH_TIMEOUT
         with self._changed:
-            while self._state is None or not self._rest.shown_by(self._state) or not self._alive():
+            while (
+                self._state is None or not self._rest.shown_by(self._state, self._heard) or not self._alive()
+            ):
                 dead = math.isfinite(self._heard) and not self._alive()
                 if dead or time.monotonic() > end:
                     raise ObservationError(f"joint_states: {self._silence()}: is the robot running?")
@@ -196,7 +203,8 @@ class ActionRobot:
     def _ended(self, positions: NDArray[np.float64] | None = None, width: float | None = None) -> None:
         """A motion ended, with the arm or the pads there."""
         with self._changed:
-            self._rest = _Rest(time.monotonic() + RESEND, positions, width)
+            now = time.monotonic()
+            self._rest = _Rest(now, now + RESEND, positions, width)
 
     def _alive(self) -> bool:
         return time.monotonic() - self._heard < SILENCE

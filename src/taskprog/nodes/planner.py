@@ -162,6 +162,11 @@ class PlannerNode(Node):
             duration=to_duration(result.duration),
         )
 
+    @property
+    def busy(self) -> bool:
+        """Whether a task is running."""
+        return self._server.busy
+
     def destroy_node(self) -> None:
         """Stop a running goal, then the node."""
         self._server.close()
