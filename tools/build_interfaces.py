@@ -1,13 +1,13 @@
 """Builds the ROS 2 package into a virtual environment that holds ROS 2 Jazzy's wheels.
 
 Such an environment is laid out like ``/opt/ros/jazzy``, so the interfaces are installed into the environment
-itself and import without sourcing anything. So are the programs for ``ros2 run`` and ``ros2 launch``, if these
-tools are there. Run it with that environment's Python (``make setup`` does)::
+itself and import without sourcing anything. So are the programs and launch files, for ``ros2 run`` and
+``ros2 launch`` where these are there. Run it with that environment's Python (``make setup`` does)::
 
     .venv/bin/python tools/build_interfaces.py
 
-Packages from ``overlay/`` are built only where the official ones are absent. What is up to date is left alone:
-each package's source is hashed, and the hash is kept in the environment's ``share/<package>/build_hash``.
+Packages from ``overlay/`` are built only where the official ones are absent. What is up to date is left
+alone: each package's source is hashed, and the hash is kept in ``share/<package>/build_hash``.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OVERLAYS = ("tf2_msgs", "control_msgs")
 INTERFACE_FOLDERS = ("action", "msg", "srv")
+LINKED_FOLDERS = ("launch", "config")
 
 
 class SetupError(Exception):
@@ -73,7 +74,8 @@ def package_hash(package: str, source: Path) -> str:
     """Hash of everything that the generated code of ``package`` depends on in this repository."""
     build_files = [source / "CMakeLists.txt", source / "package.xml", *ROOT.glob("cmake/*")]
     return source_hash(
-        (source / name for name in INTERFACE_FOLDERS), [*build_files, Path(__file__).resolve()]
+        (source / name for name in (*INTERFACE_FOLDERS, *LINKED_FOLDERS)),
+        [*build_files, Path(__file__).resolve()],
     )
 
 
