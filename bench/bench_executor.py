@@ -31,8 +31,8 @@ from sawyer_ntp.action import MoveGripper, MoveTo
 
 from taskprog.cli.supervisor import NodeSpec, Supervisor, isolated_environment
 from taskprog.control.cartesian import Landing, along, over
-from taskprog.control.kinematics import NEUTRAL, Kinematics, top_down
-from taskprog.control.robot import GRIPPER_OPEN_WIDTH
+from taskprog.control.kinematics import Kinematics, top_down
+from taskprog.control.robot import GRIPPER_OPEN_WIDTH, NEUTRAL
 from taskprog.control.trajectory import time_optimal
 from taskprog.machine import CancelToken
 from taskprog.nodes.action_client import ActionClient

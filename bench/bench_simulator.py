@@ -15,10 +15,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from taskprog.control.robot import NEUTRAL
 from taskprog_sim.arm_goal import ArmGoal
 from taskprog_sim.bullet import TIME_STEP
 from taskprog_sim.camera import Camera
-from taskprog_sim.sawyer import NEUTRAL
 from taskprog_sim.simulation import Simulation
 from taskprog_sim.world import World
 

@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from taskprog.control.robot import ARM_JOINTS, GRIPPER_CLOSED_WIDTH, GRIPPER_JOINTS, GRIPPER_OPEN_WIDTH
+from taskprog.control.robot import (
+    ARM_JOINTS,
+    GRIPPER_CLOSED_WIDTH,
+    GRIPPER_JOINTS,
+    GRIPPER_OPEN_WIDTH,
+    NEUTRAL,
+)
 from taskprog_sim.bullet import Bullet, pybullet, silenced
 
 HEAD_JOINT = "head_pan"
 JOINTS = (*ARM_JOINTS, HEAD_JOINT, *GRIPPER_JOINTS)
-# Rethink's "neutral" pose, radians.
-NEUTRAL = np.array([0.0, -1.18, 0.0, 2.18, 0.0, 0.57, 3.3161])
 
 # Rubber pads: 1 holds a carried cube without sticking to it; spinning friction stops it pivoting.
 FINGER_FRICTION = 1.0

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from taskprog.control.errors import JointLimit, Unreachable
-from taskprog.control.kinematics import NEUTRAL, Kinematics, top_down, yaw_of
-from taskprog.control.robot import ARM_JOINTS
+from taskprog.control.kinematics import Kinematics, top_down, yaw_of
+from taskprog.control.robot import ARM_JOINTS, NEUTRAL
 from taskprog.tasks.table_top import TABLE_HEIGHT
 
 

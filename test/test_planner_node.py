@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,13 +54,13 @@ def film(data: bytes) -> TaskSpecification:
 class Task:
     """A goal on its way, in a thread of its own."""
 
-    def __init__(self, execute: Callable[[], Result]):
+    def __init__(self, execute: Callable[[], Any]):
         self._pool = ThreadPoolExecutor(1)
         self._future = self._pool.submit(execute)
 
-    def result(self) -> Result:
+    def result(self) -> Any:
         """Wait for it."""
-        result: Result = self._future.result(GOAL_TIMEOUT)
+        result: Any = self._future.result(GOAL_TIMEOUT)
         self._pool.shutdown()
         return result
 
@@ -98,8 +99,8 @@ class Cell:
         )
         self.client = ActionClient(self.node, ExecuteTask, "execute_task")
         wait_for_server(self.client, TIMEOUT)
-        for topic in ("trace", "trace_markers", "execute_task/rejected"):
-            wait_until(lambda t=topic: self.node.count_publishers(t) > 0, topic)
+        topics = ("trace", "trace_markers", "execute_task/rejected")
+        wait_until(lambda: all(self.node.count_publishers(t) for t in topics), "the planner's topics")
 
     def _on_event(self, event: TraceEvent) -> None:
         self.events.append(event)
@@ -107,13 +108,13 @@ class Cell:
             watcher(event)
 
     def execute(
-        self, specification: TaskSpecification, cancel: CancelToken | None = None, **fields: object
-    ) -> Result:
+        self, specification: TaskSpecification, cancel: CancelToken | None = None, **fields: Any
+    ) -> Any:
         goal = ExecuteTask.Goal(specification=specification, **fields)
-        result: Result = call_action(self.client, goal, cancel or CancelToken(), GOAL_TIMEOUT)
+        result: Any = call_action(self.client, goal, cancel or CancelToken(), GOAL_TIMEOUT)
         return result
 
-    def start(self, data: bytes, **fields: object) -> tuple[Task, CancelToken]:
+    def start(self, data: bytes, **fields: Any) -> tuple[Task, CancelToken]:
         token = CancelToken()
         return Task(lambda: self.execute(film(data), token, **fields)), token
 
@@ -134,7 +135,7 @@ def calls(op: str, number: int = 1) -> Callable[[TraceEvent], bool]:
     def condition(event: TraceEvent) -> bool:
         nonlocal seen
         seen += event.kind == TraceEvent.CALL and event.op == op
-        return seen == number
+        return bool(seen == number)
 
     return condition
 
@@ -182,7 +183,7 @@ def test_a_video_goes_in_and_the_task_is_done(ros: RosWorld, video: bytes) -> No
     ids=["empty", "not a video", "both", "no rate", "huge", "unknown planner", "budget"],
 )
 def test_bad_goals_are_rejected_with_a_reason(
-    ros: RosWorld, specification: TaskSpecification, fields: dict[str, object], reason: str
+    ros: RosWorld, specification: TaskSpecification, fields: dict[str, Any], reason: str
 ) -> None:
     cell = Cell(ros)
     with pytest.raises(ActionRejected):

@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from taskprog.control.clearance import Obstacle
-from taskprog.control.kinematics import NEUTRAL, Kinematics, top_down
+from taskprog.control.kinematics import Kinematics, top_down
 from taskprog.control.loopback import LoopbackRobot
 from taskprog.control.primitives import ExecutorConfig, Motion, PrimitiveExecutor
-from taskprog.control.robot import GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
+from taskprog.control.robot import GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH, NEUTRAL
 from taskprog.machine import CancelToken, Outcome, OutcomeCode
 from taskprog.tasks.table_top import CUBE_SIZE, TABLE_HEIGHT
 

@@ -171,7 +171,7 @@ def test_masses_and_inertias_are_the_vendors_and_physical() -> None:
         "right_l4": 1.1136,
         "right_l5": 1.5625,
         "right_l6": 0.3292,
-        "right_gripper_base": 0.42,
+        "right_gripper_base": 0.37,
         "right_gripper_l_finger": 0.035,
         "right_gripper_r_finger": 0.035,
         "right_gripper_l_finger_tip": 0.015,

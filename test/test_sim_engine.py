@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sim_moves import joint_move
 
+from taskprog.control.robot import NEUTRAL
 from taskprog.machine import CancelToken
 from taskprog.tasks.block_stacking import StackingTask
 from taskprog_sim import jobs
@@ -16,7 +17,7 @@ from taskprog_sim.arm_controller import ArmResult, Ending
 from taskprog_sim.arm_goal import ArmGoal
 from taskprog_sim.camera import Image
 from taskprog_sim.engine import SETTLE_TIME, Engine, EngineError, Pace
-from taskprog_sim.sawyer import NEUTRAL, JointReadings
+from taskprog_sim.sawyer import JointReadings
 from taskprog_sim.world import World
 
 TIMEOUT = 20.0

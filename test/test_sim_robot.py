@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from sim_moves import Mover, joint_move
 
-from taskprog.control.robot import GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
+from taskprog.control.robot import GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH, NEUTRAL
 from taskprog.machine import CancelToken, OutcomeCode
 from taskprog.tasks.block_stacking import Layout, StackingTask, random_layout
 from taskprog.tasks.table_top import CUBE_SIZE, TABLE_HEIGHT
 from taskprog_sim.camera import Image
 from taskprog_sim.robot import SimRobot
-from taskprog_sim.sawyer import NEUTRAL
 from taskprog_sim.world import World
 
 REST = TABLE_HEIGHT + CUBE_SIZE / 2

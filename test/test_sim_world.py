@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from taskprog.control.robot import GRIPPER_OPEN_WIDTH
+from taskprog.control.robot import GRIPPER_OPEN_WIDTH, NEUTRAL
 from taskprog.tasks.block_stacking import Layout, random_layout
 from taskprog.tasks.table_top import CUBE_SIZE, TABLE_HEIGHT
-from taskprog_sim.sawyer import NEUTRAL
 from taskprog_sim.world import World
 
 

@@ -26,7 +26,7 @@ from std_srvs.srv import SetBool
 from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectoryPoint
 
-from taskprog.control.robot import ARM_JOINTS, GRIPPER_CLOSED_WIDTH
+from taskprog.control.robot import ARM_JOINTS, GRIPPER_CLOSED_WIDTH, NEUTRAL
 from taskprog.machine import CancelToken
 from taskprog.nodes.call import ActionCancelled, ActionRejected, call_action, call_service
 from taskprog.nodes.convert import from_stamp, to_duration
@@ -34,7 +34,6 @@ from taskprog.nodes.heartbeat import Heartbeat
 from taskprog.nodes.qos import LATCHED
 from taskprog.nodes.simulator import EXECUTOR, OPTICAL_FRAME, SimulatorNode
 from taskprog.perception.camera import CameraModel
-from taskprog_sim.sawyer import NEUTRAL
 
 STILL = (0.0,) * 7
 

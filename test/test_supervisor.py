@@ -19,7 +19,7 @@ LIMIT = 20.0  # seconds of wall time
 
 @pytest.fixture
 def programs(tmp_path: Path) -> dict[str, str]:
-    """Environment in which ``taskprog.nodes`` has other programs: ``sleeper``, which says so, and ``breaker``."""
+    """An environment with other nodes: ``sleeper`` tells when it is awake, ``breaker`` fails."""
     nodes = tmp_path / "taskprog" / "nodes"
     nodes.mkdir(parents=True)
     (nodes.parent / "__init__.py").touch()

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from taskprog.control.cartesian import Landing, along, over, straight
 from taskprog.control.errors import InvalidGoal
-from taskprog.control.kinematics import NEUTRAL, Kinematics, top_down
+from taskprog.control.kinematics import Kinematics, top_down
+from taskprog.control.robot import NEUTRAL
 from taskprog.control.trajectory import JointPath, straight_path, time_optimal
 
 LANDING = Landing(0.03, 0.10)

@@ -156,7 +156,7 @@ INERTIALS = {
     "right_l2_2": MASSLESS,
     "right_l4_2": MASSLESS,
     # Body as a box of 60 x 100 x 80 mm, finger and tip as their collision boxes, of uniform density.
-    "right_gripper_base": Inertial("0.42", "0.0028 -0.0004 0.0343", "0.000574 0 0 0.00035 0 0.000476"),
+    "right_gripper_base": Inertial("0.37", "0.0028 -0.0004 0.0343", "0.000506 0 0 0.000308 0 0.000419"),
     "right_gripper_l_finger": Inertial("0.035", "0 0.01725 0.0375", "1.69e-05 0 0 1.67e-05 0 8.23e-07"),
     "right_gripper_r_finger": Inertial("0.035", "0 -0.01725 0.0375", "1.69e-05 0 0 1.67e-05 0 8.23e-07"),
     "right_gripper_l_finger_tip": Inertial("0.015", "0 -0.0045 -0.015", "1.77e-06 0 0 2.03e-06 0 3.81e-07"),

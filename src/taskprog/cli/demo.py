@@ -19,7 +19,7 @@ from taskprog.cli.main import CommandError
 from taskprog.cli.record import ACTORS, record_video
 from taskprog.cli.stack import StackOptions, running
 from taskprog.cli.supervisor import NodeDied
-from taskprog.machine import CancelToken, Event, EventKind
+from taskprog.machine import CancelToken, Event, EventKind, Trace
 from taskprog.nodes.call import ActionError
 from taskprog.nodes.convert import from_stamp
 from taskprog.tasks.block_stacking import StackingTask, generate_tasks
@@ -53,7 +53,7 @@ class Progress:
     """The running program on the terminal, fed by trace events from another thread."""
 
     live: Live
-    tree: TraceTree = field(default_factory=TraceTree)
+    tree: TraceTree
     finished: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, event: Event) -> None:
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     stack = StackOptions(folder, options.scene, options.seed, options.gui, checkpoint=options.checkpoint)
     try:
         with Live(console=console, refresh_per_second=8, vertical_overflow="visible") as live:
-            progress = Progress(live)
+            progress = Progress(live, TraceTree(Trace("ntp", str(task))))
             with running(stack, progress) as (_, client):
                 sent = time.monotonic()
                 result = _execute(client, video, str(task))
@@ -88,6 +88,8 @@ def run(options: argparse.Namespace) -> int:
                 verdict = client.check_task(str(task), STABLE_FOR)
     except (NodeDied, ActionError) as error:
         raise CommandError(str(error)) from error
+    if not console.is_terminal:
+        console.print()
     execution = folder / "execution.mp4"
     side_by_side(video, execution, folder / "side_by_side.mp4", last_picture=folder / "final.png")
     seconds = from_stamp(result.duration)

@@ -24,8 +24,6 @@ Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
 TOOL_FRAME = "tcp"
-# Rethink's named pose "neutral": elbow up, tool straight down.
-NEUTRAL = np.array([0.0, -1.18, 0.0, 2.18, 0.0, 0.57, 3.3161])
 # Rethink's Intera SDK lets its motion controller accelerate with up to 10, 8, 10, 10, 12, 12, 12 rad/s^2.
 # A bit more than a third of that keeps a cube in the fingers and the arm's tracking error small.
 ACCELERATION_LIMITS = 0.35 * np.array([10.0, 8.0, 10.0, 10.0, 12.0, 12.0, 12.0])

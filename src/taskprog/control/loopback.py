@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from taskprog.control.kinematics import NEUTRAL
 from taskprog.control.robot import (
     ARM_JOINTS,
     GRIPPER_CLOSED_WIDTH,
     GRIPPER_OPEN_WIDTH,
+    NEUTRAL,
     GripperOutcome,
     JointTrajectory,
     RobotState,

@@ -17,6 +17,8 @@ from taskprog.machine.cancel import CancelToken
 from taskprog.machine.domain import Outcome
 
 ARM_JOINTS = tuple(f"right_j{i}" for i in range(7))
+# Rethink's named pose "neutral", radians: elbow up, tool straight down.
+NEUTRAL = np.array([0.0, -1.18, 0.0, 2.18, 0.0, 0.57, 3.3161])
 GRIPPER_JOINTS = ("right_gripper_l_finger_joint", "right_gripper_r_finger_joint")
 
 # Between the pads, metres: narrow fingers in slot 2 with soft tips; each finger travels 20.833 mm.

@@ -72,8 +72,10 @@ class _Rest:
     """How a measurement shows that it was made after a motion's end; an action's result has no stamp.
 
     Attributes:
-        since: time.monotonic() of the motion's end; none that was received before does.
-        until: time.monotonic() after which any newer one does; something may have moved the arm since.
+        since: time.monotonic() of the motion's end.
+        until: time.monotonic() after which any that was received since the end does: something may have
+            moved the arm. Before, only one that shows arm and pads where they came to rest; the last states
+            may overtake the result.
         positions, width: where arm and pads came to rest, if known.
     """
 
@@ -84,10 +86,8 @@ class _Rest:
 
     def shown_by(self, state: RobotState, heard: float) -> bool:
         """Whether ``state``, received at ``heard`` (time.monotonic()), does."""
-        if heard < self.since:
-            return False
         if time.monotonic() > self.until:
-            return True
+            return heard >= self.since
         if self.width is not None and abs(state.gripper_width - self.width) > SAME_WIDTH:
             return False
         if self.positions is not None and np.abs(state.positions - self.positions).max() > SAME_POSITION:

@@ -18,7 +18,13 @@ from sensor_msgs.msg import JointState
 
 from taskprog.control.grasp import grasp_yaw
 from taskprog.control.kinematics import Kinematics, top_down, yaw_of
-from taskprog.control.robot import ARM_JOINTS, GRIPPER_JOINTS, GRIPPER_OPEN_WIDTH, gripper_width
+from taskprog.control.robot import (
+    ARM_JOINTS,
+    GRIPPER_CLOSED_WIDTH,
+    GRIPPER_JOINTS,
+    GRIPPER_OPEN_WIDTH,
+    gripper_width,
+)
 from taskprog.control.scene_estimate import ObjectEstimate, SceneEstimate
 from taskprog.machine import Call, CancelToken, Observation, ObservationError, Outcome, OutcomeCode
 from taskprog.nodes.action_client import ActionClient
@@ -26,6 +32,7 @@ from taskprog.nodes.call import ActionCancelled, ActionError, ActionRejected, Ac
 from taskprog.nodes.convert import from_stamp, to_pose, to_stamp
 from taskprog.nodes.heartbeat import HeartbeatMonitor
 from taskprog.nodes.qos import NEWEST
+from taskprog.tasks.table_top import TABLE_HEIGHT
 
 FRESH_TIMEOUT = 5.0  # seconds of wall time to wait for a new image
 MOTION_TIMEOUT = 60.0  # seconds of wall time for one primitive
@@ -69,6 +76,7 @@ class RosDomain:
         self._places: dict[str, tuple[float, float, float]] = {}
         self._closed = False
         self._grip_width = 0.0
+        self._found_held = False
         self._motion_end = -math.inf
 
     def begin(self) -> None:
@@ -84,8 +92,10 @@ class RosDomain:
                 if time.monotonic() > end:
                     raise ObservationError(f"no sign of life from node {' and '.join(missing)}: running?")
                 self._changed.wait(0.1)
-        joints = self._wait_joints()
-        self._closed = gripper_width(joints) < GRIPPER_OPEN_WIDTH - LOST_MARGIN
+        self._grip_width = gripper_width(self._wait_joints())
+        self._closed = self._grip_width < GRIPPER_OPEN_WIDTH - LOST_MARGIN
+        # A run that was cancelled may have left something in the hand; the first image tells what.
+        self._found_held = self._closed and self._grip_width > GRIPPER_CLOSED_WIDTH + LOST_MARGIN
         with self._changed:
             self._wanted = self._objects_count + 1
 
@@ -173,6 +183,9 @@ class RosDomain:
             for o in message.objects
         )
         tool, yaw = self._tool()
+        if self._found_held:
+            self.scene.grasp(tool)
+            self._found_held = False
         if self.scene.held is not None and gripper_width(self._joints) < self._grip_width - LOST_MARGIN:
             self.scene.release(tool, yaw, self._motion_end)
         objects = self.scene.objects(tool)
@@ -223,6 +236,8 @@ class RosDomain:
         target = objects[name]
         gap = PLACE_GAP if height > 0 else 0.0
         position = target.position + np.array([0.0, 0.0, height + gap])
+        # Nothing lies deeper than on the table, whatever the camera's noise says.
+        position[2] = max(position[2], TABLE_HEIGHT + target.size / 2)
         others = [o.position for o in objects.values() if o.name not in (name, self.scene.held)]
         level = [p for p in others if abs(p[2] - position[2]) < 2 * target.size]
         yaw = grasp_yaw(position, target.yaw, CLOSING_AXIS, level, present)
