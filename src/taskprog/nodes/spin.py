@@ -56,7 +56,11 @@ class SpinThread(threading.Thread):
         self._executor.create_task(lambda: None)  # wakes the thread
         if self.is_alive():
             self.join(timeout)
-        self._executor._work_tracker.wait(timeout)  # shutdown() means to do this, but never does (rclpy 7.1)
+        # shutdown() means to wait for callbacks, but never does (rclpy 7.1). First all must have begun:
+        begun = threading.Event()
+        self._executor._executor.submit(begun.set)
+        begun.wait(timeout)
+        self._executor._work_tracker.wait(timeout)
         self._executor.shutdown(timeout)
 
 
