@@ -54,7 +54,7 @@ def test_speed_and_pauses_change_nothing(
 
 def test_noise_of_a_slow_video_does_not_add_frames() -> None:
     times, positions, held = carry(600)
-    noisy = positions + np.random.default_rng(0).normal(0, 0.01, positions.shape)
+    noisy = positions + np.random.default_rng(0).normal(0, 0.03, positions.shape)
     clean = keyframes(times, positions, held, NAMES)
     assert abs(len(keyframes(times, noisy, held, NAMES)) - len(clean)) <= 2
 

@@ -32,6 +32,7 @@ from taskprog.planners.ntp.model import END, INSIDE, OUTSIDE, START, ModelConfig
 from taskprog.planners.ntp.objective import scope_labels
 from taskprog.planners.ntp.planner import CheckpointError, NTPPlanner
 from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings, unseen_tasks
+from taskprog.resources import share_dir
 from taskprog.tasks.block_stacking import (
     LIBRARY,
     OFFSETS,
@@ -106,11 +107,13 @@ def test_a_decoded_scope_never_leaves_its_callers_nor_ends_before_it_starts() ->
 
 
 def test_start_and_end_are_decoded_together() -> None:
-    """The likeliest end alone lies before the likeliest start: the likelier pair of both wins."""
-    probability = torch.full((1, 6, 4), 0.01)
+    """The likeliest end lies before the likeliest start: the likelier pair of both wins."""
+    probability = torch.full((2, 6, 4), 0.01)
     probability[0, 0, START], probability[0, 4, START] = 0.3, 0.4
     probability[0, 3, END], probability[0, 5, END] = 0.9, 0.1
-    assert decode_scopes(probability.log(), torch.tensor([[0, 6]])).tolist() == [[0, 4]]
+    probability[1, 0, START], probability[1, 2, START] = 0.05, 0.9
+    probability[1, 1, END], probability[1, 4, END] = 0.5, 0.4
+    assert decode_scopes(probability.log(), torch.tensor([[0, 6], [0, 6]])).tolist() == [[0, 4], [2, 5]]
 
 
 # Decisions
@@ -149,10 +152,20 @@ def test_renumbered_cubes_give_the_renumbered_decision(program: str) -> None:
     assert choice(planner, renumbered, seen, program) == choice(planner, video, seen, program)
 
 
-def test_the_scenes_order_of_objects_does_not_matter() -> None:
-    planner, video, seen = untrained(3), demonstration(), observation()
-    shuffled = replace(seen, names=seen.names[::-1], positions=seen.positions[::-1].copy())
-    assert choice(planner, video, seen, "pick") == choice(planner, video, shuffled, "pick")
+def test_the_shipped_policy_goes_on_where_the_scene_is_in_whatever_order_objects_come() -> None:
+    planner = NTPPlanner.load(share_dir() / "models/policies/block_stacking", LIBRARY)
+    video, seen = demonstration("1>0 2>1 5>4"), observation()
+    carries = transports(video)
+    for done, (a, b) in enumerate(((1, 0), (2, 1), (5, 4))):
+        for order in (np.arange(8), np.arange(8)[::-1], np.random.default_rng(0).permutation(8)):
+            names = tuple(CUBE_NAMES[i] for i in order)
+            shuffled = replace(seen, names=names, positions=seen.positions[order])
+            decision = choice(planner, video, shuffled, "block_stacking")
+            assert decision.call is not None
+            assert decision.call.op.name == "pick_and_place"
+            assert decision.scope == (carries[done].start - 1, carries[done].stop + 1)
+        seen.positions[a] = seen.positions[b] + [0.004, -0.003, CUBE_SIZE + 0.002]
+    assert choice(planner, video, seen, "block_stacking") == Decision(None, end=True)
 
 
 def test_other_objects_than_in_the_demonstration_are_named() -> None:

@@ -54,6 +54,7 @@ def test_a_cube_is_picked_carried_and_placed() -> None:
     after = domain.observe()
     assert not after.holding
     assert is_on(after.positions[0], after.positions[5])
+    np.testing.assert_allclose(domain.positions[0, 2] - domain.positions[5, 2], CUBE_SIZE)
     np.testing.assert_allclose(after.gripper[2] - above.gripper[2], RETREAT, atol=1e-6)
     assert after.stamp > above.stamp > 0.0
 
