@@ -22,7 +22,7 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11))" || \
 	  { echo "error: $(PYTHON) is not Python 3.11, which ROS's wheels are for; set PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[ros,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --editable '.[ros,dev]'
 	@touch $@
 
 setup: $(STAMP) ## the environment .venv, and the ROS interfaces in it
