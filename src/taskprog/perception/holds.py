@@ -9,7 +9,7 @@ not end it. It ends, looking back, at the first frame from which the cube stays 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -43,7 +43,10 @@ class Rest:
 
 @dataclass(frozen=True)
 class Hold:
-    """Frames [start, stop) in which one cube is carried, and how it rests afterwards."""
+    """Frames [start, stop) in which one cube is held, and how it rests afterwards.
+
+    It is where it was taken in the first frame, and where it is put in the last.
+    """
 
     cube: int
     start: int
@@ -91,6 +94,17 @@ def _alike(a: View, b: View) -> bool:
     )
 
 
+def _widened(holds: Sequence[Hold], frames: int) -> list[Hold]:
+    """The carries with the frame before each, in which the cube is grasped, and the one in which it rests."""
+    result: list[Hold] = []
+    for index, hold in enumerate(holds):
+        after_last = result[-1].stop + 1 if result else 1
+        before_next = holds[index + 1].start - 2 if index + 1 < len(holds) else frames - 1
+        start = max(hold.start - 1, min(after_last, hold.start))
+        result.append(replace(hold, start=start, stop=max(hold.stop, min(hold.stop + 1, before_next))))
+    return result
+
+
 class HoldFinder:
     """Finds the carries in a video.
 
@@ -124,7 +138,7 @@ class HoldFinder:
             moving, began = starter, max(free, self._last_at_rest(starter, first, free))
         if moving is not None:
             holds += self._end(moving, began, self._frames)
-        return [hold for hold in holds if hold.stop > hold.start]
+        return _widened([hold for hold in holds if hold.stop > hold.start], self._frames)
 
     def _starts(self, frame: int, moving: int | None) -> int | None:
         """The cube, not the moving one, that is seen to have moved in this frame and in its next view."""

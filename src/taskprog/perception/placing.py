@@ -2,7 +2,7 @@
 
 A pixel is a ray. A cube at rest stands on the table or on another cube whose place is known, so its centre
 is where the ray passes one of a few heights. A carried cube is somewhere on its ray: near the upright plane
-from where it was taken to where it is put, at the distance that its apparent size suggests.
+from where it was taken to where it is put, at the height of most carries, on a smooth path.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ Floats = NDArray[np.float64]
 ON_TABLE = TABLE_HEIGHT + CUBE_SIZE / 2  # z of the centre of a cube on the table
 SUPPORT_RADIUS = 0.018  # metres between the centres of a cube and of the one below, seen from above
 COVERED = 0.85  # a cube with another upon it shows at most this share of what it showed before
-# How far, in metres, a carried cube is from where each of these has it: the upright plane, its apparent
-# size, and the usual height of a carry.
-PLANE_SPREAD, SIZE_SPREAD, HEIGHT_SPREAD = 0.015, 0.06, 0.08
-CARRY_HEIGHT = 0.10  # metres above the higher of the two ends of a carry
+# What is known of a carry, and by how much, in metres, it is off: its path lies in an upright plane, the
+# cube is as far as its size says (a hand hides part of it), as high as usual, and so much faster a frame on.
+PLANE_SPREAD, SIZE_SPREAD, HEIGHT_SPREAD, STEP_SPREAD = 0.02, 0.3, 0.08, 0.02
+MAX_RAYS = 300  # views of one carry that are used; the time it takes grows with the cube of their number
+CARRY_HEIGHT = 0.12  # metres above the higher of the two ends of a carry
 
 
 def supports(cube: int, positions: Floats) -> list[int]:
@@ -65,43 +66,77 @@ def put_down(
 def carried(camera: CameraModel, views: Sequence[View | None], start: Floats, stop: Floats) -> Floats:
     """(T, 3) roughly where a carried cube is in each of T frames, from ``start`` (3,) to ``stop`` (3,).
 
-    Frames that do not show it are filled in from their neighbours; the first and the last are the ends given.
+    Each view gives a ray; the depths along all of them are the least squares solution for a smooth path with
+    known ends. Frames that do not show the cube are filled in.
     """
     count = len(views)
     path = np.full((count, 3), np.nan)
-    along = stop[:2] - start[:2]
-    length = float(np.linalg.norm(along))
-    normal = np.array([-along[1], along[0]]) / length if length > 1e-6 else np.zeros(2)
+    path[0], path[-1] = start, stop
     usual = max(start[2], stop[2]) + CARRY_HEIGHT
-    scale = _size_scale(camera, views, start)
-    for frame, view in enumerate(views):
-        if view is None:
-            continue
-        origin, directions = camera.ray(view.centroid[None])
-        ray = directions[0]
-        reach = scale / np.sqrt(view.area)
-        # Each guess is a linear equation weight * (slope * depth - value) = 0 in the depth along the ray.
-        slopes = np.array([normal @ ray[:2], 1.0, ray[2]])
-        values = np.array([normal @ (start[:2] - origin[:2]), reach, usual - origin[2]])
-        weights = 1.0 / np.array([PLANE_SPREAD, SIZE_SPREAD, HEIGHT_SPREAD])
-        depth = float(np.sum(weights**2 * slopes * values) / np.sum(weights**2 * slopes**2))
-        path[frame] = origin + depth * ray
-        if path[frame, 2] < ON_TABLE:
-            path[frame] = camera.at_height(view.centroid[None], ON_TABLE)[0]
-    if np.isnan(path[:, 0]).all() and count >= 4:  # hidden all the way: up, across and down again
+    shown = [(frame, view) for frame, view in enumerate(views[:-1]) if frame > 0 and view is not None]
+    shown = shown[:: 1 + len(shown) // MAX_RAYS]
+    if shown:
+        frames = np.array([0, *(frame for frame, _ in shown), count - 1])
+        path[frames[1:-1]] = _along_rays(camera, [view for _, view in shown], frames, start, stop, usual)
+    elif count >= 4:  # hidden all the way: up, across and down again
         path[count // 3] = [*start[:2], usual]
         path[-1 - count // 3] = [*stop[:2], usual]
-    path[0], path[-1] = start, stop
     known = np.flatnonzero(~np.isnan(path[:, 0]))
     for axis in range(3):
         path[:, axis] = np.interp(np.arange(count), known, path[known, axis])
     return path
 
 
-def _size_scale(camera: CameraModel, views: Sequence[View | None], start: Floats) -> float:
+def _along_rays(
+    camera: CameraModel,
+    views: Sequence[View],
+    frames: NDArray[np.int64],
+    start: Floats,
+    stop: Floats,
+    usual: float,
+) -> Floats:
+    """(K, 3) points on the rays of K views, at ``frames`` (K + 2,) of which the outer are the ends'."""
+    pixels = np.array([view.centroid for view in views])
+    origin, rays = camera.ray(pixels)
+    along = stop[:2] - start[:2]
+    normal = np.array([-along[1], along[0]]) / max(float(np.linalg.norm(along)), 1e-6)
+    reach = _size_scale(camera, views[0], start) / np.sqrt([view.area for view in views])
+    ones = np.ones(len(views))
+    # A linear system in the depths along the rays: rows @ depths = values.
+    rows = [
+        np.diag(rays[:, :2] @ normal) / PLANE_SPREAD,
+        np.diag(ones) / SIZE_SPREAD,
+        np.diag(rays[:, 2]) / HEIGHT_SPREAD,
+    ]
+    values = [
+        ones * (normal @ (start[:2] - origin[:2])) / PLANE_SPREAD,
+        reach / SIZE_SPREAD,
+        ones * (usual - origin[2]) / HEIGHT_SPREAD,
+    ]
+    bends = _bends(frames) / STEP_SPREAD
+    for axis in range(3):
+        ends = bends[:, 0] * start[axis] + bends[:, -1] * stop[axis]
+        rows.append(bends[:, 1:-1] * rays[:, axis])
+        values.append(-ends - bends[:, 1:-1].sum(axis=1) * origin[axis])
+    depths = np.linalg.lstsq(np.concatenate(rows), np.concatenate(values), rcond=None)[0]
+    points = origin + depths[:, None] * rays
+    return np.where(points[:, 2:] < ON_TABLE, camera.at_height(pixels, ON_TABLE), points)
+
+
+def _bends(frames: NDArray[np.int64]) -> Floats:
+    """(K, K + 2) change of velocity at each inner one of K + 2 frames, for positions at all of them."""
+    steps = np.diff(frames).astype(np.float64)
+    count = len(frames) - 2
+    matrix = np.zeros((count, count + 2))
+    inner = np.arange(count)
+    matrix[inner, inner] = 1.0 / steps[:-1]
+    matrix[inner, inner + 2] = 1.0 / steps[1:]
+    matrix[inner, inner + 1] = -matrix[inner, inner] - matrix[inner, inner + 2]
+    return matrix * (2.0 / (steps[:-1] + steps[1:]))[:, None]
+
+
+def _size_scale(camera: CameraModel, first: View, start: Floats) -> float:
     """Depth times the root of the area, as a cube's first view shows, or as the camera model says."""
     _, depth = camera.project(start[None])
-    first = next((view.area for view in views if view is not None), 0)
     drawn = outline_area(camera, start)
-    area = first if first > 0.7 * drawn else drawn
-    return float(depth[0] * np.sqrt(area))
+    return float(depth[0] * np.sqrt(first.area if first.area > 0.7 * drawn else drawn))
