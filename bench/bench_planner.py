@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 
 import numpy as np
-import torch
 
 from taskprog.machine import Decision, Demonstration, Frame, Machine, Observation
 from taskprog.planners.ntp.planner import NTPPlanner
@@ -41,7 +40,6 @@ class Stopwatch:
 
 def main() -> None:
     """Run tasks on the twin with the shipped policy, one torch thread, batch size 1."""
-    torch.set_num_threads(1)
     watch = Stopwatch(NTPPlanner.load(share_dir() / "models/policies/block_stacking", LIBRARY))
     began = time.process_time()
     for index, task in enumerate(generate_tasks(0, TASKS, "test")):

@@ -296,7 +296,6 @@ def test_the_command_leaves_a_policy_and_its_card(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_short_training_learns_to_do_unseen_tasks() -> None:
     """Trained in the same way for as long, 200 of 200 were done; untrained, none."""
-    torch.set_num_threads(1)
     config = TrainConfig(tasks=200, steps=450)
     trainer = Trainer(config, make_recordings(config))
     trainer.run()

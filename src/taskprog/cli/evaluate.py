@@ -116,11 +116,8 @@ def _tasks(options: argparse.Namespace) -> list[StackingTask]:
 def _twin(
     options: argparse.Namespace, tasks: list[StackingTask], checkpoint: Path, bars: Progress
 ) -> dict[str, Any]:
-    import torch
-
     from taskprog.planners.ntp.planner import CheckpointError, NTPPlanner
 
-    torch.set_num_threads(1)  # decisions are small; more threads only wait for each other
     try:
         planner = NTPPlanner.load(checkpoint, LIBRARY)
     except CheckpointError as error:

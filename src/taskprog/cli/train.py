@@ -6,7 +6,6 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -56,7 +55,6 @@ def run(options: argparse.Namespace) -> int:
     for name in ("tasks", "trials", "steps", "threads"):
         if getattr(options, name) < 1:
             raise CommandError(f"--{name} is {getattr(options, name)}; it should be at least 1")
-    torch.set_num_threads(options.threads)
     console = Console()
     base = TrainConfig()
     config = replace(
@@ -72,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
             recordings = make_recordings(config, lambda done: bars.update(bar, completed=done))
         except ValueError as error:
             raise CommandError(str(error)) from error
-        trainer = Trainer(config, recordings)
+        trainer = Trainer(config, recordings, options.threads)
         _train(trainer, options.output, bars, console)
         trainer.save(options.output)
         summary = _check(trainer, options.check, bars)

@@ -41,7 +41,7 @@ class Disturbances:
         failed_grasp: a grasp that should work does not; the cube slips aside.
         drop: the cube is lost on the way, somewhere along a move.
         misplace: a cube that is let go lands beside where it should.
-        meddle: after a primitive, a person moves a free cube to another place on the table.
+        meddle: after a primitive, a person moves a cube elsewhere on the table; what stood on it falls.
     """
 
     failed_grasp: float = 0.0
@@ -213,10 +213,11 @@ class TwinDomain:
         return np.array([spot[0], spot[1], TABLE_Z])
 
     def _meddle(self) -> None:
-        free = [c for c in range(CUBE_COUNT) if c != self._held and not self._standing_on(c)]
+        cube = int(self._rng.choice([c for c in range(CUBE_COUNT) if c != self._held]))
+        for above in self._standing_on(cube):
+            self._fall(above, self.positions[above], "toppled")
         low, high = np.array([LAYOUT_REGION.x, LAYOUT_REGION.y]).T
-        place = np.array([*self._rng.uniform(low, high), TABLE_Z])
-        self._fall(int(self._rng.choice(free)), place, "meddled with")
+        self._fall(cube, np.array([*self._rng.uniform(low, high), TABLE_Z]), "meddled with")
 
     def _happens(self, probability: float) -> bool:
         return probability > 0.0 and self._rng.uniform() < probability

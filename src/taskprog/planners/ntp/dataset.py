@@ -55,9 +55,9 @@ class DataConfig:
     thinned: float = 0.3
     disturbed: float = 0.6
     disturbances: Disturbances = field(
-        default_factory=lambda: Disturbances(failed_grasp=0.08, drop=0.08, misplace=0.06, meddle=0.02)
+        default_factory=lambda: Disturbances(failed_grasp=0.08, drop=0.08, misplace=0.06, meddle=0.04)
     )
-    detector: tuple[float, float] = (0.001, 0.005)
+    detector: tuple[float, float] = (0.001, 0.006)
     action: tuple[float, float] = (0.001, 0.005)
 
 

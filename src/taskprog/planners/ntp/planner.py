@@ -47,11 +47,12 @@ class NTPPlanner:
 
     @staticmethod
     def load(path: Path, library: Library) -> NTPPlanner:
-        """Load a policy's folder.
+        """Load a policy's folder; torch gets one thread, more would only wait for each other.
 
         Raises:
             CheckpointError: it is missing, damaged or for another library.
         """
+        torch.set_num_threads(1)
         model, offsets = load_policy(path, library)
         return NTPPlanner(model, library, offsets)
 

@@ -42,7 +42,7 @@ class TrainConfig:
 
     seed: int = 0
     tasks: int = 1000
-    steps: int = 2000
+    steps: int = 3000
     videos: int = 16
     decisions: int = 12
     rate: float = 3e-3
@@ -65,7 +65,8 @@ class Progress:
 class Trainer:
     """One training run; ``run`` may be called again after an interruption."""
 
-    def __init__(self, config: TrainConfig, recordings: Sequence[Recording]):
+    def __init__(self, config: TrainConfig, recordings: Sequence[Recording], threads: int = 1):
+        torch.set_num_threads(threads)
         torch.manual_seed(config.seed)
         self.config = config
         self.model: NTPModel = new_model(config.model, LIBRARY, len(OFFSETS))
