@@ -61,16 +61,19 @@ def rest_at(views: Views, frames: Iterable[int], shape: tuple[int, int]) -> Rest
     on the way to it.
     """
     seen = np.zeros(shape[0] * shape[1], bool)
-    limit = GONE * float(np.median([view.area for view in views if view is not None] or [0]))
+    # Of a cube that is hidden for most of the video, the usual view is but a part.
+    usual = float(np.median([view.area for view in views if view is not None] or [0]))
     total = 0
+    first = 0
     covering: list[tuple[int, View]] = []
     for frame in frames:
         view = views[frame]
         if view is None:
             continue
+        first = first or view.area
         total += int(np.count_nonzero(~seen[view.pixels]))
         seen[view.pixels] = True
-        if total > limit:
+        if total > GONE * max(usual, first):
             break
         if np.count_nonzero(seen[grown_pixels(view, shape)]) >= (1.0 - SAME) * total:
             covering.append((frame, view))
