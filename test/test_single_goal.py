@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -37,6 +37,7 @@ class Server:
         self.log: list[str] = []
         self.rejections: list[str] = []
         self.release = threading.Event()
+        self.on_cancel: Callable[[], None] = lambda: None
         self.server = SingleGoalServer(
             self.node,
             MoveTo,
@@ -64,6 +65,7 @@ class Server:
         if speed == STUBBORN:
             self.release.wait(TIMEOUT)
         if speed in (WAIT, PREEMPT):
+            cancel.on_cancel(self.on_cancel)
             cancel.wait(TIMEOUT)
         self.log.append(f"end {speed}")
         if cancel.cancelled:
@@ -174,6 +176,12 @@ def test_cancel_stops_and_the_next_goal_works(client: ActionClient, server: Serv
     assert (result.error_code, result.message) == (MoveTo.Result.CANCELLED, CANCELLED)
     assert status_of(client, WAIT, server, cancel=True) == GoalStatus.STATUS_CANCELED
     assert send(client, 1.0).message == "done"
+
+
+def test_goal_that_stops_before_rclpy_has_noted_the_cancel(client: ActionClient, server: Server) -> None:
+    # rclpy notes it only when the cancel callback, in which this runs, is done.
+    server.on_cancel = lambda: wait_until(lambda: bool(server.server._current.ending))  # type: ignore[union-attr]
+    assert status_of(client, WAIT, server, cancel=True) == GoalStatus.STATUS_CANCELED
 
 
 @pytest.mark.parametrize("round_", range(5))
