@@ -18,7 +18,6 @@ from taskprog.perception.views import View, grown, grown_pixels, outside
 
 MOVED = 0.30  # share of a view outside the view at rest that only motion explains
 SAME = 0.12  # share that noise and compression explain
-VISIBLE = 0.10  # of its area at rest: less of a cube says nothing about its motion
 GONE = 3.0  # times its usual area: a cube that was seen in so many pixels has left the place
 GOOD = 0.95  # a view with this share of another's pixels is as good
 STEADY = 0.05  # of its width: a cube whose view's centre moves less is where it was
@@ -113,19 +112,18 @@ class HoldFinder:
 
     Args:
         views: of each cube, in each frame.
+        rests: how each cube rests before it is first moved.
         shape: (height, width) of the frames.
     """
 
-    def __init__(self, views: Sequence[Views], shape: tuple[int, int]) -> None:
+    def __init__(self, views: Sequence[Views], rests: Sequence[Rest], shape: tuple[int, int]) -> None:
         self._views = views
         self._shape = shape
-        self._frames = len(views[0]) if views else 0
-        self.start = [rest_at(cube, range(self._frames), shape) for cube in views]
-        self._rest = list(self.start)
-        self._mask = [None if rest is None else grown(rest.view, shape) for rest in self.start]
+        self._frames = len(views[0])
+        self._mask = [grown(rest.view, shape) for rest in rests]
 
     def find(self) -> list[Hold]:
-        """The carries, in order. ``start`` holds, for each cube, how it rests before it is first moved."""
+        """The carries, in order."""
         holds: list[Hold] = []
         moving: int | None = None
         began = 0
@@ -157,12 +155,8 @@ class HoldFinder:
         return best
 
     def _moved(self, cube: int, frame: int) -> float:
-        view, mask, rest = self._views[cube][frame], self._mask[cube], self._rest[cube]
-        if view is None or mask is None or rest is None:
-            return 0.0
-        if view.area < VISIBLE * rest.view.area:
-            return 0.0
-        return outside(view, mask)
+        view = self._views[cube][frame]
+        return 0.0 if view is None else outside(view, self._mask[cube])
 
     def _first_moved(self, cube: int, frame: int, earliest: int) -> int:
         while frame - 1 > earliest and self._moved(cube, frame - 1) > SAME:
@@ -194,6 +188,5 @@ class HoldFinder:
             if outside(view, mask) > SAME:
                 break
             release = frame
-        self._rest[cube] = rest
         self._mask[cube] = mask
         return [Hold(cube, start, release, rest)]

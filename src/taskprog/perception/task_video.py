@@ -31,7 +31,7 @@ from taskprog.perception.placing import ON_TABLE, carried, put_down
 from taskprog.perception.plausibility import check_cubes, check_unknown
 from taskprog.perception.silhouette import centre_at_height, outline_area
 from taskprog.perception.video_file import MAX_BYTES, MAX_FRAMES, decode
-from taskprog.perception.views import View, view_of
+from taskprog.perception.views import View, view_of, without_faint
 from taskprog.tasks.keyframes import keyframes
 from taskprog.tasks.table_top import CUBE_NAMES
 
@@ -156,6 +156,7 @@ class _Reader:
         if count < MIN_FRAMES:
             raise NotAVideo(f"the video has {count} frames; a task needs at least {MIN_FRAMES}")
         check_unknown(self._unknown)
+        self._views = [without_faint(views) for views in self._views]
         rests, start = self._at_start()
         present = sorted(rests)
         if not present:
@@ -164,11 +165,12 @@ class _Reader:
         check_cubes(self._camera, names, [rests[i] for i in present], start)
 
         views = [self._views[i] for i in present]
+        resting = [rests[i] for i in present]
         seen = np.array(self._seen)[:, present] if self._seen else None
-        scene = _Scene(self._camera, views, seen, [rests[i] for i in present], start)
+        scene = _Scene(self._camera, views, seen, list(resting), start)
         positions = np.repeat(start[None], count, axis=0)
         held = np.full(count, NOTHING_HELD, np.int64)
-        for hold in HoldFinder(views, self._shape).find():
+        for hold in HoldFinder(views, resting, self._shape).find():
             path, place = scene.carry(hold)
             positions[hold.start : hold.stop, hold.cube] = path
             positions[hold.stop :, hold.cube] = place

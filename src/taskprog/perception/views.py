@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -13,6 +13,7 @@ from taskprog.perception.colours import Blob
 
 Mask = NDArray[np.bool_]
 
+FAINT = 0.25  # of a cube's area in its larger views; what shows less of it is left out
 NEAR_PIECE = 2.0  # outline sizes: pieces of a colour no farther apart belong to one, partly hidden, cube
 
 
@@ -48,6 +49,16 @@ def view_of(blobs: Iterable[Blob], width: int) -> View | None:
     u = np.concatenate([blob.u for blob in kept]).astype(np.int64)
     v = np.concatenate([blob.v for blob in kept]).astype(np.int64)
     return View(v * width + u, np.array([u.mean(), v.mean()]), any(blob.cut for blob in kept))
+
+
+def without_faint(views: Sequence[View | None]) -> list[View | None]:
+    """The views of a cube in each frame but for those that show next to nothing of it.
+
+    Those say nothing about where it is, and may be colours that video compression has mixed at an edge.
+    """
+    areas = [view.area for view in views if view is not None]
+    least = FAINT * float(np.quantile(areas, 0.9)) if areas else 0.0
+    return [view if view is not None and view.area >= least else None for view in views]
 
 
 def grown_pixels(view: View, shape: tuple[int, int]) -> NDArray[np.int64]:
