@@ -7,16 +7,13 @@ import math
 import numpy as np
 
 from taskprog.control.clearance import Obstacle
-from taskprog.control.grasp import grasp_yaw
+from taskprog.control.grasp import CLOSING_AXIS, PLACE_GAP, grasp_yaw
 from taskprog.control.kinematics import Kinematics, yaw_of
 from taskprog.control.primitives import PrimitiveExecutor
 from taskprog.machine import Call, CancelToken, Observation, Outcome, OutcomeCode
 from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE
 from taskprog.tasks.twin import RETREAT
 from taskprog_sim.robot import SimRobot
-
-PLACE_GAP = 0.002  # metres between a placed cube and what it is let go above
-CLOSING_AXIS = math.pi / 2  # the pads close along the tool's y axis
 
 
 class TruthDomain:

@@ -136,6 +136,8 @@ def cause_of_failure(task: StackingTask, events: Sequence[Event], code: int, vid
     """The first thing that went wrong, as one of ``CAUSES``."""
     if code in (ExecuteTask.Result.BAD_SPECIFICATION, RunCode.NO_OBSERVATION):
         return PERCEPTION
+    if code == RunCode.PLANNER_ERROR:
+        return WRONG_DECISION if _read_rightly(task, video) else PERCEPTION
     if code in (RunCode.ROBOT_STOPPED, RunCode.PRIMITIVE_FAILED, RunCode.CANCELLED):
         return ROBOT
     wanted = {(CUBE_NAMES[a], CUBE_NAMES[b]) for a, b in task.relations}

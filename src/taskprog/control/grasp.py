@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 # Centre of each opened finger from the tool's centre, along the closing direction, metres.
 FINGER_REACH = 0.040
+CLOSING_AXIS = math.pi / 2  # the Sawyer's pads close along the tool's y axis
+PLACE_GAP = 0.002  # metres between a placed cube and what it is let go above
 
 
 def wrap(angle: float) -> float:

@@ -16,7 +16,7 @@ from sawyer_ntp.action import MoveGripper, MoveTo
 from sawyer_ntp.msg import DetectedObjects
 from sensor_msgs.msg import JointState
 
-from taskprog.control.grasp import grasp_yaw
+from taskprog.control.grasp import CLOSING_AXIS, PLACE_GAP, grasp_yaw
 from taskprog.control.kinematics import Kinematics, top_down, yaw_of
 from taskprog.control.robot import (
     ARM_JOINTS,
@@ -33,14 +33,12 @@ from taskprog.nodes.convert import from_stamp, to_pose, to_stamp
 from taskprog.nodes.heartbeat import HeartbeatMonitor
 from taskprog.nodes.qos import NEWEST
 from taskprog.tasks.table_top import TABLE_HEIGHT
+from taskprog.tasks.twin import RETREAT
 
 FRESH_TIMEOUT = 5.0  # seconds of wall time to wait for a new image
 MOTION_TIMEOUT = 60.0  # seconds of wall time for one primitive
-RETREAT = 0.12  # metres straight up after letting go, so that the camera sees what was placed
-PLACE_GAP = 0.002  # metres between a placed cube and what it is let go above
 LOST_MARGIN = 0.006  # metres that the pads close beyond the grasped width before it counts as lost
 EXECUTOR, PERCEPTION = "executor", "perception"
-CLOSING_AXIS = math.pi / 2  # the pads close along the tool's y axis
 
 
 class RosDomain:

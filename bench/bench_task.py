@@ -1,0 +1,85 @@
+"""A whole task through the whole stack: simulated seconds a wall second, and who used the processor.
+
+The baseline is the same world and arm in one process without ROS, cameras and planner: the expert's calls
+with exact positions.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from taskprog.cli.client import video_specification
+from taskprog.cli.record import record_video
+from taskprog.cli.stack import StackOptions, running
+from taskprog.machine import CancelToken, Machine
+from taskprog.nodes.convert import from_stamp
+from taskprog.perception.camera import CameraModel
+from taskprog.perception.task_video import read_task_video
+from taskprog.tasks.block_stacking import LIBRARY, StackingTask, generate_tasks
+from taskprog.tasks.stacking_expert import StackingExpert
+from taskprog.tasks.table_top import CAMERA_SIZE
+from taskprog_sim.robot import SimRobot
+from taskprog_sim.truth_domain import TruthDomain
+from taskprog_sim.world import World
+
+ROUNDS = 3
+FOLDER = Path("out/bench/task")
+TIMEOUT = 600.0  # seconds of wall time
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / 100.0
+
+
+def main() -> None:
+    """Measure and print."""
+    tasks = [t for t in generate_tasks(seed=1, n=30, half="train") if len(t.steps) == 4][:ROUNDS]
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    alone, whole = [], []
+    programs = ("simulator", "perception", "executor", "planner")
+    used: dict[str, list[float]] = {program: [] for program in programs}
+    with running(StackOptions(FOLDER, record=False)) as (supervisor, client):
+        for seed, task in enumerate(tasks):
+            video = FOLDER / f"{seed}.mp4"
+            record_video(task, 1000 + seed, "hand", video)
+            client.reset("block_stacking", seed)
+            client.step(1.0)
+            before = {p: cpu_seconds(supervisor.pid(p)) for p in programs}
+            began = time.perf_counter()
+            result = client.execute(
+                video_specification(video.read_bytes(), str(task)), CancelToken(), TIMEOUT
+            )
+            wall = time.perf_counter() - began
+            seconds = from_stamp(result.duration)
+            whole.append(seconds / wall)
+            for program in programs:
+                used[program].append((cpu_seconds(supervisor.pid(program)) - before[program]) / seconds)
+            alone.append(_alone(task, seed, video))
+    table = Table(title=f"a task of four placements, median of {ROUNDS}")
+    table.add_column("what")
+    table.add_column("figure", justify="right")
+    table.add_row("whole stack, simulated s a wall s", f"{statistics.median(whole):.2f}")
+    table.add_row("same world in one process, no camera", f"{statistics.median(alone):.2f}")
+    for program in programs:
+        table.add_row(f"CPU s a simulated s, {program}", f"{statistics.median(used[program]):.3f}")
+    Console().print(table)
+
+
+def _alone(task: StackingTask, seed: int, video: Path) -> float:
+    demonstration = read_task_video(video, CameraModel.table_top(*CAMERA_SIZE))
+    with World(seed=seed) as world:
+        domain = TruthDomain(SimRobot(world))
+        start, began = world.time, time.perf_counter()
+        Machine(LIBRARY, domain, StackingExpert(task)).run(demonstration)
+        return (world.time - start) / (time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    main()
