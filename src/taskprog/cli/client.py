@@ -11,7 +11,7 @@ from typing import Any
 import rclpy
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from sawyer_ntp.action import ExecuteTask
 from sawyer_ntp.msg import TaskSpecification, TraceEvent
@@ -24,6 +24,7 @@ from taskprog.nodes.call import ActionRejected, call_action, call_service, wait_
 from taskprog.nodes.convert import to_duration
 from taskprog.nodes.heartbeat import HeartbeatMonitor
 from taskprog.nodes.qos import EVERY_EVENT
+from taskprog.nodes.spin import SpinThread
 from taskprog.nodes.trace_messages import event_from_message
 
 SERVICE_TIMEOUT = 120.0  # seconds of wall time
@@ -52,25 +53,18 @@ class StackClient:
         self.monitor = HeartbeatMonitor(self.node, (PLANNER,))
         self._executor = MultiThreadedExecutor(3, context=self._context)
         self._executor.add_node(self.node)
-        self._thread = threading.Thread(target=self._spin, name="taskprog_client")
+        self._spin = SpinThread(self._executor)
 
     def __enter__(self) -> StackClient:
-        self._thread.start()
+        self._spin.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._executor.shutdown()
-        self._thread.join()
+        self._spin.stop()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
-
-    def _spin(self) -> None:
-        try:
-            self._executor.spin()
-        except ExternalShutdownException:
-            return
 
     def _on_trace(self, message: TraceEvent) -> None:
         if self._on_event is not None:
