@@ -65,6 +65,16 @@ def test_a_quick_carry_still_has_start_middle_and_end() -> None:
     np.testing.assert_allclose(positions[2, 0, 0], 0.2, atol=1e-6)
 
 
+@pytest.mark.parametrize("samples", [1, 2])
+def test_a_carry_of_which_hardly_a_frame_is_left_is_kept(samples: int) -> None:
+    times, positions, held = carry(40)
+    kept = np.r_[0:5, 20 : 20 + samples, 45:50]
+    demonstration = keyframes(times[kept], positions[kept], held[kept], NAMES)
+    assert demonstration.held.tolist() == [NOTHING_HELD, 0, 0, 0, NOTHING_HELD]
+    moved = demonstration.positions[-2, 0] - demonstration.positions[1, 0]
+    np.testing.assert_allclose(moved, [0.4, 0, 0], atol=1e-6)
+
+
 def test_holding_without_carrying_counts_as_rest() -> None:
     times, positions, held = carry(100)
     held[:] = NOTHING_HELD

@@ -25,6 +25,11 @@ class _Stretch:
     start: int
     stop: int
 
+    @property
+    def is_long_rest(self) -> bool:
+        """Whether nothing is held, for more than one frame."""
+        return self.held == NOTHING_HELD and self.stop - self.start > 1
+
 
 def keyframes(
     times: NDArray[np.floating],
@@ -73,12 +78,13 @@ def keyframes(
 
 def _stretches(positions: NDArray[np.floating], held: NDArray[np.integer]) -> list[_Stretch]:
     edges = [0, *(np.flatnonzero(np.diff(held)) + 1).tolist(), len(held)]
-    carries = _merged([_Stretch(int(held[i]), i, j) for i, j in pairwise(edges)])
-    for stretch in carries:
-        path = positions[stretch.start : stretch.stop, stretch.held]
-        if stretch.held != NOTHING_HELD and np.linalg.norm(path[-1] - path[0]) < SHORTEST:
+    stretches = _merged([_Stretch(int(held[i]), i, j) for i, j in pairwise(edges)])
+    for stretch in stretches:
+        before, after = max(stretch.start - 1, 0), min(stretch.stop, len(held) - 1)
+        moved = positions[after, stretch.held] - positions[before, stretch.held]
+        if stretch.held != NOTHING_HELD and np.linalg.norm(moved) < SHORTEST:
             stretch.held = NOTHING_HELD
-    return _merged(carries)
+    return _widened(_merged(stretches))
 
 
 def _merged(stretches: list[_Stretch]) -> list[_Stretch]:
@@ -92,6 +98,20 @@ def _merged(stretches: list[_Stretch]) -> list[_Stretch]:
         else:
             result.append(stretch)
     return result
+
+
+def _widened(stretches: list[_Stretch]) -> list[_Stretch]:
+    """Give a carry of too few frames one of the rest before and one of the rest after, if these have more."""
+    for i, stretch in enumerate(stretches):
+        if stretch.held == NOTHING_HELD or stretch.stop - stretch.start >= FEWEST:
+            continue
+        if i > 0 and stretches[i - 1].is_long_rest:
+            stretches[i - 1].stop -= 1
+            stretch.start -= 1
+        if i + 1 < len(stretches) and stretches[i + 1].is_long_rest:
+            stretches[i + 1].start += 1
+            stretch.stop += 1
+    return stretches
 
 
 def _along(path: NDArray[np.floating], first: int) -> list[int]:
