@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from taskprog.perception.camera import CameraModel
 from taskprog.perception.colours import SEEN_REGION, Blob, ColourSegmenter
 from taskprog.perception.cube_fit import fit_cube
 from taskprog.perception.silhouette import centre_at_height, outline_area
-from taskprog.tasks.table_top import CUBE_SIZE, TABLE_HEIGHT
+from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE, TABLE_HEIGHT
 
 Floats = NDArray[np.float64]
 
@@ -64,7 +63,7 @@ class CubeDetector:
         self.segmenter = ColourSegmenter(camera)
 
     def detect(self, rgb: NDArray[np.uint8], depth: NDArray[np.float32] | None = None) -> list[Detection]:
-        """The known cubes in an image, at most one a colour.
+        """The known cubes in an image, at most one a colour, in the order of ``CUBE_NAMES``.
 
         Args:
             rgb: (H, W, 3).
@@ -75,15 +74,11 @@ class CubeDetector:
         """
         if depth is not None and depth.shape != rgb.shape[:2]:
             raise ValueError(f"depth {depth.shape} and colour {rgb.shape[:2]} images differ in size")
-        blobs = [blob for blob in self.segmenter.blobs(rgb) if blob.name is not None]
+        blobs = self.segmenter.blobs(rgb)
         found = []
-        for name, group in groupby(sorted(blobs, key=lambda blob: str(blob.name)), lambda blob: blob.name):
-            pieces = sorted(group, key=lambda blob: -blob.area)
-            detection = (
-                self._on_table(str(name), pieces)
-                if depth is None
-                else self._in_depth(str(name), pieces, depth)
-            )
+        for name in CUBE_NAMES:
+            pieces = [blob for blob in blobs if blob.name == name]
+            detection = self._on_table(name, pieces) if depth is None else self._in_depth(name, pieces, depth)
             if detection is not None:
                 found.append(detection)
         return found

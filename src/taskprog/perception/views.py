@@ -22,14 +22,12 @@ class View:
     """One cube in one frame.
 
     Attributes:
-        pixels: (N,) int64, indices into the flattened image.
+        pixels: (N,) int32, indices into the flattened image.
         centroid: (2,) float64, mean (u, v).
-        cut: whether it touches the image's border.
     """
 
-    pixels: NDArray[np.int64]
+    pixels: NDArray[np.int32]
     centroid: NDArray[np.float64]
-    cut: bool
 
     @property
     def area(self) -> int:
@@ -46,9 +44,9 @@ def view_of(blobs: Iterable[Blob], width: int) -> View | None:
             kept.append(blob)
     if not kept:
         return None
-    u = np.concatenate([blob.u for blob in kept]).astype(np.int64)
-    v = np.concatenate([blob.v for blob in kept]).astype(np.int64)
-    return View(v * width + u, np.array([u.mean(), v.mean()]), any(blob.cut for blob in kept))
+    u = np.concatenate([blob.u for blob in kept])
+    v = np.concatenate([blob.v for blob in kept])
+    return View((v * width + u).astype(np.int32), np.array([u.mean(), v.mean()]))
 
 
 def without_faint(views: Sequence[View | None]) -> list[View | None]:
