@@ -43,6 +43,7 @@ class Film:
         self.scene = scene
         self.positions, self.yaws = scattered(seed, cubes)
         self.hand = scene.box(AWAY, (0.05, 0.05, 0.06), SKIN)
+        self.board: int | None = None  # a body that the hand holds between itself and the camera
         self.place = np.array([0.40, 0.0, 0.35])
         self.frames: list[NDArray[np.uint8]] = []
         self.depths: list[NDArray[np.float32]] = []
@@ -51,6 +52,8 @@ class Film:
         for _ in range(frames):
             self.scene.place(self.positions, self.yaws)
             self.scene.move(self.hand, self.place + [0.0, 0.0, 0.053])
+            if self.board is not None:
+                self.scene.move(self.board, self.place + [0.04, 0.0, 0.03])
             rgb, depth = self.scene.render()
             self.frames.append(rgb)
             self.depths.append(depth)
@@ -177,6 +180,28 @@ def test_a_cube_is_remembered_while_something_stands_before_it(film: Film) -> No
     demonstration = film.read()
     assert demonstrated_steps(demonstration) == names_of("2>6")
     assert np.linalg.norm(demonstration.positions[:, 4] - film.positions[4], axis=1).max() < 0.01
+
+
+def test_a_cube_hidden_all_the_way_is_carried_all_the_same(film: Film) -> None:
+    """The hand holds a board between the carried cube and the camera."""
+    film.board = film.scene.box(AWAY, (0.01, 0.09, 0.09), (0.5, 0.5, 0.52))
+    film.wait(3)
+    film.carry(2, film.positions[6] + [0.0, 0.0, CUBE_SIZE])
+    film.go(np.array([0.40, 0.0, 0.35]))
+    demonstration = film.read()
+    assert demonstrated_steps(demonstration) == names_of("2>6")
+
+
+def test_fast_videos_are_thinned_out(film: Film, tmp_path: Path) -> None:
+    film.wait(2)
+    path = tmp_path / "fast.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 30.0, SIZE)
+    for _ in range(60):
+        writer.write(film.frames[0])
+    writer.release()
+    times = [time for time, _ in video_file.decode(path)]
+    assert len(times) == 20
+    assert times[1] == pytest.approx(0.1)
 
 
 def test_frames_without_motion(film: Film) -> None:
