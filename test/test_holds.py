@@ -13,7 +13,7 @@ SHAPE = (60, 80)
 def block(left: int, top: int, width: int, height: int) -> View:
     v, u = np.mgrid[top : top + height, left : left + width]
     pixels = (v * SHAPE[1] + u).ravel()
-    return View(pixels, np.array([u.mean(), v.mean()]), False)
+    return View(pixels, np.array([u.mean(), v.mean()]))
 
 
 def test_a_cube_that_is_hidden_for_most_of_the_video_is_known_by_its_whole_view() -> None:
