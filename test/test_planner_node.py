@@ -15,7 +15,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 
 from kinematic_cell import KinematicCell
 from rclpy.parameter import Parameter
-from ros_world import TIMEOUT, RosWorld, wait, wait_until
+from ros_world import TIMEOUT, RosWorld, wait_until
 from sawyer_ntp.action import ExecuteTask
 from sawyer_ntp.msg import TaskSpecification, TraceDescription, TraceEvent
 from sensor_msgs.msg import CompressedImage
@@ -205,7 +205,7 @@ def test_a_busy_planner_rejects_and_is_preempted_only_on_request(ros: RosWorld, 
     cell = Cell(ros)
     grasping = cell.when(calls("close_gripper"))
     first, _ = cell.start(video)
-    wait(grasping, "the first grasp")
+    assert grasping.wait(GOAL_TIMEOUT), "the first grasp did not come"
     with pytest.raises(ActionRejected):
         cell.execute(film(video))
     wait_until(lambda: bool(cell.reasons), "the reason")
@@ -227,7 +227,7 @@ def test_cancel_stops_the_robot_and_the_next_goal_works(
     cell = Cell(ros)
     now = cell.when(moment)
     task, token = cell.start(video)
-    wait(now, "the moment to cancel")
+    assert now.wait(GOAL_TIMEOUT), "the moment to cancel did not come"
     token.cancel()
     result = task.result()
     assert result.error_code in (Result.CANCELLED, Result.SUCCEEDED)  # the last step may be over already
@@ -266,7 +266,7 @@ def test_a_blind_camera_ends_the_task(ros: RosWorld, video: bytes) -> None:
     cell = Cell(ros)
     grasping = cell.when(calls("close_gripper"))
     task, _ = cell.start(video)
-    wait(grasping, "the first grasp")
+    assert grasping.wait(GOAL_TIMEOUT), "the first grasp did not come"
     cell.table.silent = True
     result = task.result()
     assert result.error_code == Result.NO_OBSERVATION
@@ -277,7 +277,7 @@ def test_a_dead_executor_ends_the_task(ros: RosWorld, video: bytes) -> None:
     cell = Cell(ros)
     grasping = cell.when(calls("close_gripper"))
     task, _ = cell.start(video)
-    wait(grasping, "the first grasp")
+    assert grasping.wait(GOAL_TIMEOUT), "the first grasp did not come"
     ros.remove(cell.executor)
     assert task.result().error_code == Result.ROBOT_STOPPED
 
@@ -286,7 +286,7 @@ def test_a_silent_robot_ends_the_task(ros: RosWorld, video: bytes) -> None:
     cell = Cell(ros)
     grasping = cell.when(calls("close_gripper"))
     task, _ = cell.start(video)
-    wait(grasping, "the first grasp")
+    assert grasping.wait(GOAL_TIMEOUT), "the first grasp did not come"
     cell.robot.faults.silent = True
     assert task.result().error_code in (Result.ROBOT_STOPPED, Result.NO_OBSERVATION)
 

@@ -86,13 +86,16 @@ class _Rest:
 
     def shown_by(self, state: RobotState, heard: float) -> bool:
         """Whether ``state``, received at ``heard`` (time.monotonic()), does."""
+        newer = heard >= self.since
         if time.monotonic() > self.until:
-            return heard >= self.since
+            return newer
+        if np.abs(state.velocities).max() >= AT_REST:
+            return False
+        if self.positions is None and self.width is None:
+            return newer
         if self.width is not None and abs(state.gripper_width - self.width) > SAME_WIDTH:
             return False
-        if self.positions is not None and np.abs(state.positions - self.positions).max() > SAME_POSITION:
-            return False
-        return bool(np.abs(state.velocities).max() < AT_REST)
+        return self.positions is None or bool(np.abs(state.positions - self.positions).max() <= SAME_POSITION)
 
 
 class ActionRobot:

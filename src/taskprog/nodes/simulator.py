@@ -11,7 +11,6 @@ hand it jobs and wait.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -64,7 +63,6 @@ EXECUTOR = "executor"
 OPTICAL_FRAME = "camera_optical_frame"
 STATE_RATE = 50.0  # joint states, frames and clock, per second of simulated time
 WATCH_PERIOD = 0.5  # seconds of wall time
-SWITCH_INTERVAL = 5e-4  # seconds
 
 STATES = QoSProfile(depth=20)
 # /tf_static keeps what it has for those who come late.
@@ -361,8 +359,6 @@ def _arm_feedback(simulation: Simulation, motion: Motion) -> FollowJointTrajecto
 
 def main(args: list[str] | None = None) -> int:
     """Entry point; a scene or a window that is not to be had is a clear error at start."""
-    # The simulation's thread never waits; at Python's default of 5 ms, callbacks would starve beside it.
-    sys.setswitchinterval(SWITCH_INTERVAL)
     return run(SimulatorNode, args, expected=(ValueError, RuntimeError, OSError))
 
 
