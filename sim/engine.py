@@ -114,7 +114,7 @@ class Engine:
             Exception: whatever building the world raised.
             EngineError: it takes too long.
         """
-        # The simulation's thread hardly ever waits: at Python's default of 5 ms, others would starve beside it.
+        # The simulation's thread hardly waits: at Python's default of 5 ms others would starve beside it.
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._thread.start()
         try:

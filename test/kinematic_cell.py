@@ -19,7 +19,7 @@ from taskprog.nodes.heartbeat import Heartbeat
 from taskprog.nodes.qos import NEWEST
 from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE
 
-PERIOD = 0.02  # seconds of wall time between messages
+PERIOD = 0.1  # seconds of wall time between messages
 GRASP_RADIUS = 0.02  # metres
 
 

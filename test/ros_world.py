@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import sys
 import tempfile
 import threading
 import time
@@ -17,7 +18,7 @@ from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 
 from taskprog.nodes.single_goal import close_servers
-from taskprog.nodes.spin import SpinThread
+from taskprog.nodes.spin import SWITCH_INTERVAL, THREADS, SpinThread
 
 T = TypeVar("T")
 
@@ -42,16 +43,18 @@ def free_domain() -> Iterator[int]:
 
 
 class RosWorld:
-    """A ROS context in ``domain``; its nodes are spun by one executor until ``close``."""
+    """A ROS context in ``domain``; each of its nodes is spun by an executor of its own until ``close``.
+
+    One executor for all would rebuild its wait set over all nodes' entities at each message, and starve.
+    """
 
     def __init__(self, domain: int):
         self.domain = domain
+        # Nodes that would have a process each share one here: let their threads take turns quickly.
+        sys.setswitchinterval(SWITCH_INTERVAL)
         self.context = Context()
         rclpy.init(args=[], context=self.context, domain_id=domain)
-        self._executor = MultiThreadedExecutor(8, context=self.context)
-        self._nodes: list[Node] = []
-        self._spin = SpinThread(self._executor)
-        self._spin.start()
+        self._spins: dict[Node, SpinThread] = {}
 
     def node(self, name: str, **options: Any) -> Node:
         """A new plain node that spins."""
@@ -59,27 +62,31 @@ class RosWorld:
 
     def add(self, node: Node) -> Node:
         """Spin ``node``, which was made with ``context=self.context``."""
-        self._nodes.append(node)
-        self._executor.add_node(node)
+        executor = MultiThreadedExecutor(THREADS, context=self.context)
+        executor.add_node(node)
+        self._spins[node] = SpinThread(executor)
+        self._spins[node].start()
         return node
 
     def remove(self, node: Node) -> None:
         """Destroy a node as if its process had ended."""
-        self._nodes.remove(node)
-        self._executor.remove_node(node)
+        self._spins.pop(node).stop(0.0)
         self._destroy(node)
 
     def close(self) -> None:
         """Stop all goals, destroy all nodes, and raise what a callback raised."""
-        for node in reversed(self._nodes):
+        nodes = list(reversed(self._spins))
+        for node in nodes:
             close_servers(node)
-        self._spin.stop()
-        for node in reversed(self._nodes):
+        for node in nodes:
+            self._spins[node].stop()
+        for node in nodes:
             self._destroy(node)
         rclpy.try_shutdown(context=self.context)
         self.context.destroy()
-        if self._spin.error is not None:
-            raise self._spin.error
+        for spin in self._spins.values():
+            if spin.error is not None:
+                raise spin.error
 
     def _destroy(self, node: Node) -> None:
         # rclpy leaves actions behind; in the same process they would answer to the next test's clients.

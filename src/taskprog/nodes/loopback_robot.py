@@ -33,7 +33,7 @@ from taskprog.nodes.parameters import declare
 from taskprog.nodes.single_goal import Feedback, SingleGoalServer
 from taskprog.nodes.spin import run
 
-STATE_PERIOD = 0.02  # seconds of wall time between joint states
+STATE_PERIOD = 0.05  # seconds of wall time between joint states
 LEAD_IN = 1e-3  # seconds within which a first point counts as the start
 
 CODES = {

@@ -20,6 +20,7 @@ from taskprog.nodes.single_goal import close_servers
 # Blocking execute callbacks take a thread each: one runs, one may wait for its place, the rest serve both.
 THREADS = 8
 STOP_TIMEOUT = 5.0  # seconds of wall time
+SWITCH_INTERVAL = 5e-4  # seconds after which a thread hands on the interpreter; Python's default is 5e-3
 
 
 class SpinThread(threading.Thread):
@@ -98,6 +99,8 @@ def run(
     Returns:
         Exit status: 0 after a signal, 1 when the node could not start or a callback raised.
     """
+    # Work that calls into C and back (reading a video, planning) would wait for every message at the default.
+    sys.setswitchinterval(SWITCH_INTERVAL)
     # rclpy's own handlers would take the context away from goals that are still stopping.
     rclpy.init(
         args=None if args is None else [sys.argv[0], *args], signal_handler_options=SignalHandlerOptions.NO
