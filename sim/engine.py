@@ -7,7 +7,6 @@ simulation's thread and yields whenever a step of time shall pass.
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -30,7 +29,6 @@ RESEND_PERIOD = 0.5  # seconds of wall time between repetitions while time stand
 MAX_LAG = 0.1  # seconds behind real time that are caught up; more is dropped
 IDLE_WAIT = 0.02  # seconds of wall time between two looks at commands while nothing happens
 REALTIME_WAIT = 0.004
-SWITCH_INTERVAL = 5e-4  # seconds of wall time
 START_TIMEOUT = 60.0  # seconds of wall time to build the world
 STALL_TIMEOUT = 20.0  # seconds of wall time without a sign of life after which the engine counts as stuck
 
@@ -108,14 +106,12 @@ class Engine:
         self._origin = (0.0, 0.0)  # wall and simulated time that belong together in real time
 
     def start(self) -> None:
-        """Build the world and start; from now on this process' threads take turns quickly.
+        """Build the world and start.
 
         Raises:
             Exception: whatever building the world raised.
             EngineError: it takes too long.
         """
-        # The simulation's thread hardly waits: at Python's default of 5 ms others would starve beside it.
-        sys.setswitchinterval(SWITCH_INTERVAL)
         self._thread.start()
         try:
             self._started.result(START_TIMEOUT)
