@@ -1,8 +1,11 @@
 """Programs, call stacks and traces, free of ROS, torch and PyBullet."""
 
+from taskprog.machine.batch import BatchPlanner, run_many
 from taskprog.machine.cancel import CancelToken
 from taskprog.machine.domain import Domain, Observation, ObservationError, Outcome, OutcomeCode
+from taskprog.machine.flat import FlatPlanner, flattened
 from taskprog.machine.machine import (
+    Ask,
     Budget,
     Decision,
     Frame,
@@ -19,6 +22,8 @@ from taskprog.machine.trace import Event, EventKind, Trace
 __all__ = [
     "NOTHING_HELD",
     "ArgType",
+    "Ask",
+    "BatchPlanner",
     "Budget",
     "Call",
     "CancelToken",
@@ -27,6 +32,7 @@ __all__ = [
     "Domain",
     "Event",
     "EventKind",
+    "FlatPlanner",
     "Frame",
     "Library",
     "Machine",
@@ -43,4 +49,6 @@ __all__ = [
     "Scope",
     "TaskSpecification",
     "Trace",
+    "flattened",
+    "run_many",
 ]

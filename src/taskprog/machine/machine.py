@@ -8,9 +8,10 @@ program stop once it sees that nothing is left to do.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Generator
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from taskprog.machine.cancel import CancelToken
 from taskprog.machine.domain import FATAL, Domain, Observation, ObservationError, Outcome, OutcomeCode
@@ -21,17 +22,24 @@ from taskprog.machine.trace import Event, EventKind, Trace
 
 @dataclass(frozen=True)
 class Frame:
-    """An entry of the call stack: a program, and the part of the specification that it may see."""
+    """An entry of the call stack: a program, and the part of the specification that it may see.
+
+    ``state`` is what a recurrent planner remembers of this activation: None when the program was called,
+    then what its latest decision left there.
+    """
 
     op: Op
     scope: Scope
     depth: int = 0
     last: bool = False  # the program returns once the call above it has returned
+    state: Any = None
 
 
 @dataclass(frozen=True)
 class Decision:
     """A planner's choice: the next call with its scope (or none), and whether the program ends.
+
+    ``state`` is kept in the frame that was asked, until its program returns.
 
     Raises:
         ValueError: neither a call nor an end.
@@ -40,10 +48,23 @@ class Decision:
     call: Call | None
     scope: Scope | None = None
     end: bool = False
+    state: Any = None
 
     def __post_init__(self) -> None:
         if self.call is None and not self.end:
             raise ValueError("a decision must make a call, end the program, or both")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a planner is asked: to decide for the program on top of the stack.
+
+    ``run`` tells runs apart that go on side by side (see ``batch.py``).
+    """
+
+    frame: Frame
+    observation: Observation
+    run: int = 0
 
 
 class PlannerError(RuntimeError):
@@ -113,9 +134,34 @@ class Machine:
         self, specification: TaskSpecification, trace: Trace | None = None, cancel: CancelToken | None = None
     ) -> RunResult:
         """Run to the end. Never raises for what happens in the world: that is a ``RunResult``."""
+        steps = self.steps(specification, trace, cancel)
+        try:
+            ask = next(steps)
+            try:
+                self.planner.begin(specification)
+            except PlannerError as error:
+                steps.throw(error)
+            while True:
+                try:
+                    decision = self.planner.decide(ask.frame, ask.observation)
+                except PlannerError as error:
+                    steps.throw(error)
+                else:
+                    ask = steps.send(decision)
+        except StopIteration as stopped:
+            result: RunResult = stopped.value
+            return result
+
+    def steps(
+        self, specification: TaskSpecification, trace: Trace | None = None, cancel: CancelToken | None = None
+    ) -> Generator[Ask, Decision, RunResult]:
+        """A run that asks its caller instead of its planner: yields each ask, is sent the decision.
+
+        A ``PlannerError`` thrown into it ends the run, as one raised by its planner would.
+        """
         run = _Run(self, specification, trace or Trace(), cancel or CancelToken())
         try:
-            result = run.loop()
+            result = yield from run.loop()
         except ObservationError as error:
             result = run.result(RunCode.NO_OBSERVATION, str(error))
         except PlannerError as error:
@@ -194,20 +240,20 @@ class _Run:
             if not (stack and stack[-1].last):
                 break
 
-    def loop(self) -> RunResult:
+    def loop(self) -> Generator[Ask, Decision, RunResult]:
         machine, stack = self.machine, self.machine.stack
         if self.cancel.cancelled:
             return self.result(RunCode.CANCELLED, self.cancel.reason)
         observation = self.observe()
-        machine.planner.begin(self.specification)
         self.push(Call(machine.library[machine.library.root]), self.specification.whole)
         while stack:
             over = self._over_budget()
             if over is not None:
                 return over
             frame = stack[-1]
-            decision = machine.planner.decide(frame, observation)
+            decision = yield Ask(frame, observation)
             self.steps += 1
+            stack[-1] = frame = replace(frame, last=decision.end, state=decision.state)
             if decision.call is None:
                 self.pop()
                 continue
@@ -221,8 +267,6 @@ class _Run:
                 return self.result(
                     RunCode.PLANNER_ERROR, f"scope {scope} of {call} leaves its caller's, {frame.scope}"
                 )
-            if decision.end:
-                stack[-1] = Frame(frame.op, frame.scope, frame.depth, last=True)
             if call.op.kind is OpKind.PROGRAM:
                 self.push(call, scope)
                 continue

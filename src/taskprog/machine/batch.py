@@ -1,0 +1,63 @@
+"""Many runs side by side: one call of a batch planner decides for all that are waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from taskprog.machine.machine import Ask, Decision, Machine, PlannerError, RunResult
+from taskprog.machine.specification import TaskSpecification
+from taskprog.machine.trace import Trace
+
+
+class BatchPlanner(Protocol):
+    """Who chooses the next calls of many runs at once; ``Ask.run`` is the run's index in ``begin_many``."""
+
+    def begin_many(self, specifications: Sequence[TaskSpecification]) -> None:
+        """New runs start with these specifications."""
+
+    def decide_many(self, asks: Sequence[Ask]) -> list[Decision | PlannerError]:
+        """A decision for each ask, in order, or why there is none."""
+
+
+def run_many(
+    machines: Sequence[Machine],
+    specifications: Sequence[TaskSpecification],
+    planner: BatchPlanner,
+    traces: Sequence[Trace] | None = None,
+) -> list[RunResult]:
+    """Run every machine to its end, as ``Machine.run`` would; their own planners are not asked.
+
+    Raises:
+        ValueError: the arguments' lengths differ.
+    """
+    chosen = traces if traces is not None else [Trace() for _ in machines]
+    runs = [
+        machine.steps(specification, trace)
+        for machine, specification, trace in zip(machines, specifications, chosen, strict=True)
+    ]
+    results: dict[int, RunResult] = {}
+    waiting: list[Ask] = []
+
+    def proceed(index: int, decision: Decision | PlannerError | None) -> None:
+        try:
+            if decision is None:
+                ask = next(runs[index])
+            elif isinstance(decision, PlannerError):
+                ask = runs[index].throw(decision)
+            else:
+                ask = runs[index].send(decision)
+        except StopIteration as stopped:
+            results[index] = stopped.value
+        else:
+            waiting.append(replace(ask, run=index))
+
+    for index in range(len(runs)):
+        proceed(index, None)
+    planner.begin_many(specifications)
+    while waiting:
+        asks, waiting = waiting, []
+        for ask, decision in zip(asks, planner.decide_many(asks), strict=True):
+            proceed(ask.run, decision)
+    return [results[index] for index in range(len(runs))]
