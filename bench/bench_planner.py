@@ -10,9 +10,8 @@ import numpy as np
 from taskprog.machine import Decision, Demonstration, Frame, Machine, Observation
 from taskprog.planners.ntp.planner import NTPPlanner
 from taskprog.resources import share_dir
-from taskprog.tasks.block_stacking import LIBRARY, generate_tasks, random_layout
-from taskprog.tasks.demonstrator import demonstrate
-from taskprog.tasks.twin import TwinDomain
+from taskprog.tasks.block_stacking import LIBRARY, BlockStacking
+from taskprog.tasks.conditions import Disturbances, VideoConditions, WorldNoise
 
 TASKS = 40
 
@@ -40,12 +39,13 @@ class Stopwatch:
 
 def main() -> None:
     """Run tasks on the twin with the shipped policy, one torch thread, batch size 1."""
-    watch = Stopwatch(NTPPlanner.load(share_dir() / "models/policies/block_stacking", LIBRARY))
+    watch = Stopwatch(NTPPlanner.load(share_dir() / "models/policies/block_stacking", BlockStacking()))
     began = time.process_time()
-    for index, task in enumerate(generate_tasks(0, TASKS, "test")):
+    family = BlockStacking()
+    for index, task in enumerate(family.tasks(0, TASKS, "test")):
         rng = np.random.default_rng(index)
-        video = demonstrate(task, random_layout(10_000 + index), rng)
-        Machine(LIBRARY, TwinDomain(random_layout(index), rng), watch).run(video)
+        video = family.demonstrate(task, rng, VideoConditions())
+        Machine(LIBRARY, family.world(task, rng, WorldNoise(), Disturbances()), watch).run(video)
     spent = time.process_time() - began
     print("planner (NTP, CPU ms: median, 90th percentile, n)")
     decisions = [t for what, times in watch.times.items() if what.startswith("decision") for t in times]

@@ -20,8 +20,7 @@ from taskprog.machine import CancelToken, Machine
 from taskprog.nodes.convert import from_stamp
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.task_video import read_task_video
-from taskprog.tasks.block_stacking import LIBRARY, StackingTask, generate_tasks
-from taskprog.tasks.stacking_expert import StackingExpert
+from taskprog.tasks.block_stacking import LIBRARY, BlockStacking, StackingTask, generate_tasks
 from taskprog.tasks.table_top import CAMERA_SIZE
 from taskprog_sim.robot import SimRobot
 from taskprog_sim.truth_domain import TruthDomain
@@ -77,7 +76,7 @@ def _alone(task: StackingTask, seed: int, video: Path) -> float:
     with World(seed=seed) as world:
         domain = TruthDomain(SimRobot(world))
         start, began = world.time, time.perf_counter()
-        Machine(LIBRARY, domain, StackingExpert(task)).run(demonstration)
+        Machine(LIBRARY, domain, BlockStacking().expert(task)).run(demonstration)
         return (world.time - start) / (time.perf_counter() - began)
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from taskprog.machine import NOTHING_HELD, Demonstration, Machine
-from taskprog.tasks.block_stacking import LIBRARY, StackingTask
-from taskprog.tasks.stacking_expert import StackingExpert
+from taskprog.tasks.block_stacking import LIBRARY, BlockStacking, StackingTask
 from taskprog.tasks.table_top import CUBE_NAMES
 from taskprog_sim.camera import Image
 from taskprog_sim.robot import SimRobot
@@ -40,7 +39,7 @@ def film_sawyer(
         robot = SimRobot(world, lambda image: on_frame(image, domain.placed), fps)
         domain = TruthDomain(robot)
         robot.wait(PAUSE)
-        result = Machine(LIBRARY, domain, StackingExpert(task)).run(_still(world))
+        result = Machine(LIBRARY, domain, BlockStacking().expert(task)).run(_still(world))
         robot.wait(PAUSE)
         failed = world.check(task, 1.0)
     if failed:

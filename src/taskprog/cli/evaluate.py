@@ -18,10 +18,10 @@ from rich.table import Table
 
 from taskprog.cli.main import CommandError
 from taskprog.resources import share_dir
-from taskprog.tasks.block_stacking import LIBRARY, TEST, TRAIN, StackingTask, generate_tasks, read_task_file
-from taskprog.tasks.demonstrator import TrackNoise
-from taskprog.tasks.evaluation import Conditions, Episode, Summary, evaluate, wilson
-from taskprog.tasks.twin import Disturbances, TwinNoise
+from taskprog.tasks.block_stacking import BlockStacking, StackingTask, generate_tasks, read_task_file
+from taskprog.tasks.conditions import Conditions, Disturbances, TrackNoise, VideoConditions, WorldNoise
+from taskprog.tasks.evaluation import Episode, Summary, evaluate, wilson
+from taskprog.tasks.family import TEST, TRAIN
 
 BOTH = "both"
 MANY = 300  # generated tasks if no limit is given
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, help="folder of a policy; default: the shipped one")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures to this file")
     twin = parser.add_argument_group("twin")
-    noise = TwinNoise()
+    noise = WorldNoise()
     twin.add_argument(
         "--detector-noise", type=float, default=noise.detector, help="metres, standard deviation"
     )
@@ -119,13 +119,13 @@ def _twin(
     from taskprog.planners.ntp.planner import CheckpointError, NTPPlanner
 
     try:
-        planner = NTPPlanner.load(checkpoint, LIBRARY)
+        planner = NTPPlanner.load(checkpoint, BlockStacking())
     except CheckpointError as error:
         raise CommandError(str(error)) from error
     conditions = Conditions(
         options.seed,
-        TrackNoise(missed=options.missed_frames),
-        TwinNoise(options.detector_noise, options.action_noise),
+        VideoConditions(TrackNoise(missed=options.missed_frames)),
+        WorldNoise(options.detector_noise, options.action_noise),
         Disturbances(drop=options.drop, meddle=options.meddle),
     )
     bar = bars.add_task("twin", total=len(tasks))
@@ -136,7 +136,7 @@ def _twin(
         successes += episode.success
         bars.update(bar, advance=1, description=f"twin {successes}/{episode.index + 1}")
 
-    episodes = evaluate(tasks, planner, conditions, on_episode)
+    episodes = evaluate(BlockStacking(), tasks, planner, conditions, on_episode=on_episode)
     return {
         "conditions": asdict(conditions),
         **Summary.of(episodes).to_json(),

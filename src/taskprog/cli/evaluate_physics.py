@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,13 +20,12 @@ from taskprog.cli.client import StackClient, video_specification
 from taskprog.cli.record import record_video
 from taskprog.cli.stack import StackOptions, running
 from taskprog.cli.supervisor import NodeDied
-from taskprog.machine import CancelToken, Demonstration, Event, OutcomeCode, RunCode
+from taskprog.machine import CancelToken, Demonstration, Event, EventKind, OutcomeCode, RunCode
 from taskprog.nodes.call import ActionError
 from taskprog.nodes.convert import from_stamp
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.task_video import TaskVideoError, read_task_video
-from taskprog.tasks.block_stacking import StackingTask, demonstrated_steps
-from taskprog.tasks.evaluation import DROPPED, TIMEOUT, TOPPLED, WRONG_DECISION, WRONG_PICK, moves
+from taskprog.tasks.block_stacking import GRASP_OFFSET, StackingTask, demonstrated_steps
 from taskprog.tasks.table_top import CAMERA_SIZE, CUBE_NAMES
 
 STABLE_FOR = 2.0  # seconds of simulated time
@@ -34,6 +33,11 @@ EPISODE_TIMEOUT = 600.0  # seconds of wall time
 SETTLE = 1.0  # seconds of simulated time after a reset, for the cameras to see the new layout
 VIDEO_LAYOUT_OFFSET = 100_000
 
+# Why an episode failed; the first that applies.
+WRONG_PICK = "wrong pick"  # moved a cube that the task does not move
+WRONG_DECISION = "wrong decision"  # put a cube where the task does not want it, or stopped too early
+TIMEOUT = "timeout"  # the program did not return by itself
+DROPPED, TOPPLED = "dropped", "toppled"  # and was not put right before the program returned
 PERCEPTION, ROBOT = "perception", "robot"
 CAUSES = (WRONG_DECISION, WRONG_PICK, DROPPED, TOPPLED, PERCEPTION, TIMEOUT, ROBOT)
 
@@ -151,6 +155,18 @@ def cause_of_failure(task: StackingTask, events: Sequence[Event], code: int, vid
     if code in (RunCode.STEP_BUDGET, RunCode.TIME_BUDGET, RunCode.DEPTH_BUDGET):
         return TIMEOUT
     return TOPPLED
+
+
+def moves(events: Iterable[Event]) -> Iterator[tuple[str, str]]:
+    """Which object a run put on which, in order, read from its calls of ``move_to``."""
+    picked = ""
+    for event in events:
+        if event.kind is EventKind.CALL and event.op == "move_to":
+            name, height = str(event.args[0]), float(event.args[1])
+            if height == GRASP_OFFSET:
+                picked = name
+            else:
+                yield picked, name
 
 
 def _read_rightly(task: StackingTask, video: Path) -> bool:

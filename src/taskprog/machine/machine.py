@@ -121,9 +121,18 @@ class RunResult:
 
 
 class Machine:
-    """Runs a library's root program in a domain, decision by decision."""
+    """Runs a library's root program in a domain, decision by decision.
 
-    def __init__(self, library: Library, domain: Domain, planner: Planner, budget: Budget | None = None):
+    Without a planner it can only be stepped: whoever does that decides.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        domain: Domain,
+        planner: Planner | None = None,
+        budget: Budget | None = None,
+    ):
         self.library = library
         self.domain = domain
         self.planner = planner
@@ -133,7 +142,13 @@ class Machine:
     def run(
         self, specification: TaskSpecification, trace: Trace | None = None, cancel: CancelToken | None = None
     ) -> RunResult:
-        """Run to the end. Never raises for what happens in the world: that is a ``RunResult``."""
+        """Run to the end. Never raises for what happens in the world: that is a ``RunResult``.
+
+        Raises:
+            ValueError: the machine has no planner.
+        """
+        if self.planner is None:
+            raise ValueError("a machine without a planner cannot run by itself")
         steps = self.steps(specification, trace, cancel)
         try:
             ask = next(steps)

@@ -1,7 +1,7 @@
 """Block stacking (Xu et al., section IV-C): tasks, their generator, start layouts, and when a task holds.
 
-Eight cubes, numbered as in ``table_top.CUBES``. A task is a list of placements "a>b", cube a on cube b;
-it succeeds when every a is on its b at the end.
+Eight cubes, numbered as in ``table_top.CUBES``, or more. A task is a list of placements "a>b", cube a on
+cube b; it succeeds when every a is on its b at the end.
 """
 
 from __future__ import annotations
@@ -9,35 +9,34 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from taskprog.machine import NOTHING_HELD, ArgType, Demonstration, Library, Op, OpKind
-from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE, LAYOUT_REGION, LAYOUT_SEPARATION, TABLE_HEIGHT
+from taskprog.machine import Demonstration, Library
+from taskprog.tasks.carrying import GRASP_OFFSET as GRASP_OFFSET  # also known from here
+from taskprog.tasks.carrying import carrying_library
+from taskprog.tasks.carrying import transports as transports
+from taskprog.tasks.carrying_family import CarryingFamily
+from taskprog.tasks.family import TEST, TRAIN
+from taskprog.tasks.scene import Body, cube_body, scatter
+from taskprog.tasks.scene import Layout as Layout  # likewise
+from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE, LAYOUT_SEPARATION
+from taskprog.tasks.twin import HEIGHT_TOLERANCE
 
-LIBRARY = Library(
-    "block_stacking",
-    (
-        Op("block_stacking", OpKind.PROGRAM, (), ("pick_and_place",)),
-        Op("pick_and_place", OpKind.PROGRAM, (), ("pick", "place")),
-        Op("pick", OpKind.PROGRAM, (), ("move_to", "close_gripper", "open_gripper")),
-        Op("place", OpKind.PROGRAM, (), ("move_to", "open_gripper")),
-        Op("move_to", OpKind.PRIMITIVE, (ArgType.OBJECT, ArgType.METRES)),
-        Op("close_gripper", OpKind.PRIMITIVE),
-        Op("open_gripper", OpKind.PRIMITIVE),
-    ),
-)
+LIBRARY = carrying_library("block_stacking", "pick_and_place", "place")
 # Heights above an object to which `move_to` may be sent: to grasp it, and to put a cube on it.
-GRASP_OFFSET, PLACE_OFFSET = 0.0, CUBE_SIZE
+PLACE_OFFSET = CUBE_SIZE
 OFFSETS = (GRASP_OFFSET, PLACE_OFFSET)
 
 CUBE_COUNT = len(CUBE_NAMES)
 TABLE = "table"  # where a cube stands that is on no other cube
-TRAIN, TEST = "train", "test"
+GAP = LAYOUT_SEPARATION - CUBE_SIZE  # metres between cubes at the start
 Pairs = tuple[tuple[int, int], ...]
 
 # Towers a task builds (their heights in cubes), and how many of 2,000 tasks build these. The spread over
@@ -59,28 +58,35 @@ SHAPES: tuple[tuple[tuple[int, ...], int], ...] = (
     ((2, 3, 3), 221),
     ((4, 4), 121),
 )
+MORE_TOWERS = 0.8  # probability of one tower more, in tasks that ``SHAPES`` does not cover
+
+
+def cube_names(count: int) -> tuple[str, ...]:
+    """The names of so many cubes: after the colours "cube_8", "cube_9", ..."""
+    return (*CUBE_NAMES[:count], *(f"cube_{i}" for i in range(CUBE_COUNT, count)))
 
 
 @dataclass(frozen=True)
 class StackingTask:
-    """Placements (a, b), "cube a on cube b", in the order in which they are made.
+    """Placements (a, b), "cube a on cube b", in the order in which they are made, of so many cubes.
 
     Raises:
         ValueError: a cube is unknown, moved twice, put on itself, on or from under another one.
     """
 
     steps: Pairs
+    cubes: int = CUBE_COUNT
     towers: tuple[tuple[int, ...], ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.steps:
             raise ValueError("a task needs at least one placement, such as 2>6")
-        tower_of = {cube: [cube] for cube in range(CUBE_COUNT)}
+        tower_of = {cube: [cube] for cube in range(self.cubes)}
         moved: set[int] = set()
         for a, b in self.steps:
             for cube in (a, b):
                 if cube not in tower_of:
-                    raise ValueError(f"{a}>{b}: no cube {cube}, cubes are 0 to {CUBE_COUNT - 1}")
+                    raise ValueError(f"{a}>{b}: no cube {cube}, cubes are 0 to {self.cubes - 1}")
             if a == b:
                 raise ValueError(f"{a}>{b}: a cube cannot stand on itself")
             if a in moved:
@@ -97,7 +103,7 @@ class StackingTask:
         object.__setattr__(self, "towers", tuple(sorted(towers.values())))
 
     @staticmethod
-    def parse(text: str) -> StackingTask:
+    def parse(text: str, cubes: int = CUBE_COUNT) -> StackingTask:
         """Read "2>6 7>1 3>7".
 
         Raises:
@@ -109,14 +115,20 @@ class StackingTask:
             if not (arrow and a.isascii() and a.isdigit() and b.isascii() and b.isdigit()):
                 raise ValueError(f"{word!r} is not a placement such as 2>6")
             steps.append((int(a), int(b)))
-        return StackingTask(tuple(steps))
+        return StackingTask(tuple(steps), cubes)
 
     def __str__(self) -> str:
         return " ".join(f"{a}>{b}" for a, b in self.steps)
 
     def describe(self) -> str:
         """In words: "yellow on purple, pink on orange"."""
-        return ", ".join(f"{CUBE_NAMES[a]} on {CUBE_NAMES[b]}" for a, b in self.steps)
+        return ", ".join(f"{a} on {b}" for a, b in self.named)
+
+    @property
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """The placements by the cubes' names."""
+        names = cube_names(self.cubes)
+        return tuple((names[a], names[b]) for a, b in self.steps)
 
     @property
     def relations(self) -> Pairs:
@@ -133,11 +145,15 @@ class StackingTask:
         """Height of the highest tower, in cubes."""
         return self.heights[-1]
 
+    @property
+    def goal(self) -> str:
+        """The towers from the ground up: "0-1-2|4-5"."""
+        return "|".join("-".join(map(str, tower)) for tower in self.towers)
+
     @cached_property
     def half(self) -> str:
         """``train`` or ``test``, from the end configuration alone: all orders of building share a half."""
-        canonical = "|".join("-".join(map(str, tower)) for tower in self.towers)
-        return TRAIN if hashlib.sha256(canonical.encode()).digest()[0] % 2 == 0 else TEST
+        return TRAIN if hashlib.sha256(self.goal.encode()).digest()[0] % 2 == 0 else TEST
 
     def reordered(self, rng: np.random.Generator) -> StackingTask:
         """The same end configuration built in a random order, towers interleaved."""
@@ -147,39 +163,12 @@ class StackingTask:
             lengths = np.array([len(queue) for queue in queues])
             chosen = int(rng.choice(len(queues), p=lengths / lengths.sum()))
             steps.append(queues[chosen].pop(0))
-        return StackingTask(tuple(steps))
+        return StackingTask(tuple(steps), self.cubes)
 
 
 def generate_tasks(seed: int, n: int, half: str | None = None) -> list[StackingTask]:
-    """``n`` tasks with distinct end configurations, spread as ``SHAPES`` says, towers built in turn.
-
-    Args:
-        half: keep only tasks of this half; None keeps both.
-
-    Raises:
-        ValueError: an unknown half, or more tasks than can be found.
-    """
-    if half not in (None, TRAIN, TEST):
-        raise ValueError(f"half is {half!r}, should be {TRAIN!r}, {TEST!r} or None")
-    rng = np.random.default_rng(seed)
-    shapes = [shape for shape, _ in SHAPES]
-    weights = np.array([weight for _, weight in SHAPES], np.float64)
-    tasks: dict[tuple[tuple[int, ...], ...], StackingTask] = {}
-    for _ in range(1000 + 20 * n):
-        if len(tasks) == n:
-            break
-        shape = rng.permutation(shapes[rng.choice(len(shapes), p=weights / weights.sum())])
-        cubes = iter(rng.permutation(CUBE_COUNT).tolist())
-        steps: list[tuple[int, int]] = []
-        for height in shape:
-            tower = [next(cubes) for _ in range(height)]
-            steps += zip(tower[1:], tower[:-1], strict=True)
-        task = StackingTask(tuple(steps))
-        if half is None or task.half == half:
-            tasks.setdefault(task.towers, task)
-    if len(tasks) < n:
-        raise ValueError(f"found only {len(tasks)} of {n} distinct tasks")
-    return list(tasks.values())
+    """``BlockStacking().tasks``: of eight cubes, spread as ``SHAPES`` says."""
+    return BlockStacking().tasks(seed, n, half)
 
 
 def read_task_file(path: Path) -> list[StackingTask]:
@@ -210,37 +199,10 @@ def read_task_file(path: Path) -> list[StackingTask]:
     return tasks
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where the cubes start.
-
-    Attributes:
-        positions: (8, 3) float64, metres, frame ``base``, cube centres.
-        yaws: (8,) float64, radians about z.
-    """
-
-    positions: NDArray[np.float64]
-    yaws: NDArray[np.float64]
-
-
 def random_layout(seed: int) -> Layout:
     """All cubes on the table, inside ``LAYOUT_REGION``, centres at least ``LAYOUT_SEPARATION`` apart."""
-    rng = np.random.default_rng(seed)
-    low = np.array([LAYOUT_REGION.x[0], LAYOUT_REGION.y[0]])
-    high = np.array([LAYOUT_REGION.x[1], LAYOUT_REGION.y[1]])
-    placed = np.empty((0, 2))
-    misses = 0
-    while len(placed) < CUBE_COUNT:
-        spot = rng.uniform(low, high)
-        if (np.linalg.norm(placed - spot, axis=1) >= LAYOUT_SEPARATION).all():
-            placed = np.vstack([placed, spot])
-        elif (misses := misses + 1) % 200 == 0:
-            placed = np.empty((0, 2))  # a crowded start: begin again
-    positions = np.column_stack([placed, np.full(CUBE_COUNT, TABLE_HEIGHT + CUBE_SIZE / 2)])
-    return Layout(positions, rng.uniform(-math.pi, math.pi, CUBE_COUNT))
-
-
-HEIGHT_TOLERANCE = 0.010  # metres
+    family = BlockStacking()
+    return family.layout(family.filmed, np.random.default_rng(seed))
 
 
 def is_on(
@@ -256,28 +218,6 @@ def holds(task: StackingTask, positions: NDArray[np.floating]) -> list[tuple[int
     return [(a, b) for a, b in task.relations if not is_on(positions[a], positions[b])]
 
 
-@dataclass(frozen=True)
-class Transport:
-    """One carry in a demonstration: ``held`` is the object's index, frames [start, stop) show it held."""
-
-    held: int
-    start: int
-    stop: int
-
-
-def transports(demonstration: Demonstration) -> list[Transport]:
-    """The carries of a demonstration, in order."""
-    result: list[Transport] = []
-    start = 0
-    held = demonstration.held.tolist()
-    for i in range(1, len(held) + 1):
-        if i == len(held) or held[i] != held[start]:
-            if held[start] != NOTHING_HELD:
-                result.append(Transport(held[start], start, i))
-            start = i
-    return result
-
-
 def demonstrated_steps(demonstration: Demonstration) -> tuple[tuple[str, str], ...]:
     """What a demonstration shows: (name of the cube moved, name of what it ends on), in order."""
     names = demonstration.names
@@ -291,3 +231,72 @@ def demonstrated_steps(demonstration: Demonstration) -> tuple[tuple[str, str], .
         ]
         steps.append((names[transport.held], below[0] if below else TABLE))
     return tuple(steps)
+
+
+@dataclass(frozen=True)
+class BlockStacking(CarryingFamily):
+    """The family; see ``taskprog.tasks.family.Family``.
+
+    Attributes:
+        cubes: on the table.
+        tallest: height in cubes that no tower of a generated task exceeds.
+        shortest: height in cubes that the highest tower of a generated task has at least.
+    """
+
+    cubes: int = CUBE_COUNT
+    tallest: int = 4
+    shortest: int = 2
+
+    library: ClassVar[Library] = LIBRARY
+    release: ClassVar[float] = PLACE_OFFSET
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.shortest <= self.tallest <= self.cubes:
+            raise ValueError(f"no towers of {self.shortest} to {self.tallest} of {self.cubes} cubes")
+
+    @cached_property
+    def filmed(self) -> tuple[Body, ...]:
+        """See ``CarryingFamily``: the cubes."""
+        return tuple(cube_body(name) for name in cube_names(self.cubes))
+
+    def layout(self, bodies: Sequence[Body], rng: np.random.Generator) -> Layout:
+        """See ``CarryingFamily``: all cubes on the table."""
+        return scatter(bodies, self.region, GAP, rng)
+
+    def tasks(self, seed: int, n: int, half: str | None = None) -> list[StackingTask]:
+        """See ``Family``. Towers are built in turn."""
+        if half not in (None, TRAIN, TEST):
+            raise ValueError(f"half is {half!r}, should be {TRAIN!r}, {TEST!r} or None")
+        rng = np.random.default_rng(seed)
+        tasks: dict[tuple[tuple[int, ...], ...], StackingTask] = {}
+        for _ in range(1000 + 20 * n):
+            if len(tasks) == n:
+                break
+            shape = self._shape(rng)
+            cubes = iter(rng.permutation(self.cubes).tolist())
+            steps: list[tuple[int, int]] = []
+            for height in shape:
+                tower = [next(cubes) for _ in range(height)]
+                steps += zip(tower[1:], tower[:-1], strict=True)
+            task = StackingTask(tuple(steps), self.cubes)
+            if half is None or task.half == half:
+                tasks.setdefault(task.towers, task)
+        if len(tasks) < n:
+            raise ValueError(f"found only {len(tasks)} of {n} distinct tasks")
+        return list(tasks.values())
+
+    def _shape(self, rng: np.random.Generator) -> list[int]:
+        """Heights of the towers of a random task, in random order."""
+        if (self.cubes, self.tallest) == (CUBE_COUNT, 4):
+            known = [(shape, weight) for shape, weight in SHAPES if max(shape) >= self.shortest]
+            weights = np.array([weight for _, weight in known], np.float64)
+            chosen = rng.choice(len(known), p=weights / weights.sum())
+            return list(rng.permutation(known[int(chosen)][0]))
+        shape = [int(rng.integers(self.shortest, self.tallest + 1))]
+        while self.cubes - sum(shape) >= 2 and rng.uniform() < MORE_TOWERS:
+            shape.append(int(rng.integers(2, min(shape[0], self.cubes - sum(shape)) + 1)))
+        return list(rng.permutation(shape))
+
+    def parse(self, text: str) -> StackingTask:
+        """See ``Family``: "2>6 7>1 3>7"."""
+        return StackingTask.parse(text, self.cubes)

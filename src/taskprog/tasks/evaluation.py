@@ -1,113 +1,164 @@
-"""How often a planner does block-stacking tasks on the twin, and what went wrong where it did not."""
+"""How often a planner does a family's tasks, and what went wrong where it did not."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from taskprog.machine import Budget, Event, EventKind, Machine, Planner, RunCode, Trace
-from taskprog.tasks.block_stacking import GRASP_OFFSET, LIBRARY, StackingTask, holds, random_layout
-from taskprog.tasks.demonstrator import TRACK_NOISE, TrackNoise, demonstrate
-from taskprog.tasks.table_top import CUBE_NAMES
-from taskprog.tasks.twin import NO_DISTURBANCES, TWIN_NOISE, Disturbances, TwinDomain, TwinNoise
+from taskprog.machine import (
+    Ask,
+    BatchPlanner,
+    Decision,
+    Demonstration,
+    Library,
+    Machine,
+    PlannerError,
+    RunCode,
+    RunResult,
+    run_many,
+)
+from taskprog.tasks.conditions import Conditions
+from taskprog.tasks.family import Family, Task, World
+from taskprog.tasks.faults import (
+    NO_RETURN,
+    PLANNER_ERROR,
+    WRONG_ARGUMENT,
+    WRONG_PROGRAM,
+    WRONG_SCOPE,
+    Fault,
+    Kept,
+    first_fault,
+)
 
-# Why an episode failed; the first that applies.
-WRONG_PICK = "wrong pick"  # moved a cube that the task does not move
-WRONG_DECISION = "wrong decision"  # put a cube where the task does not want it, or stopped too early
-TIMEOUT = "timeout"  # the program did not return by itself
-PLANNER_ERROR = "planner error"
-DROPPED, TOPPLED = "dropped", "toppled"  # and was not put right before the program returned
-CAUSES = (WRONG_PICK, WRONG_DECISION, DROPPED, TOPPLED, TIMEOUT, PLANNER_ERROR)
-
-BUDGET = Budget(steps=400, seconds=3600.0)
-VIDEO_LAYOUTS = 10_000_000  # first seed of the layouts in which tasks are demonstrated
+MANIPULATION = "manipulation"  # all was decided as the expert would, yet the goal is not reached
+CAUSES = (WRONG_PROGRAM, WRONG_ARGUMENT, WRONG_SCOPE, NO_RETURN, MANIPULATION, PLANNER_ERROR)
 
 
 @dataclass(frozen=True)
 class Episode:
-    """One task tried once; ``cause`` is one of ``CAUSES``, or empty on success."""
+    """One task tried once.
+
+    Attributes:
+        task: its text.
+        index: of the task in what was evaluated.
+        success: every relation held at the end, and the program returned by itself.
+        cause: one of ``CAUSES``: the first decision that was not the expert's; empty on success.
+        detail: more of it in words, such as "pick: move_to with another object".
+        message: how the run ended.
+        unmet: relations that did not hold at the end.
+        mishaps: what went wrong in the world.
+    """
 
     task: str
     index: int
     success: bool
     cause: str
+    detail: str
     message: str
-    failed: tuple[str, ...]
+    unmet: tuple[str, ...]
     mishaps: tuple[str, ...]
     decisions: int
     primitives: int
 
 
-@dataclass(frozen=True)
-class Conditions:
-    """Of an evaluation: the first seed of all that is random; noise of video and twin; mishaps."""
+def evaluate(
+    family: Family,
+    tasks: Sequence[Task],
+    planner: BatchPlanner,
+    conditions: Conditions | None = None,
+    library: Library | None = None,
+    batch: int = 256,
+    on_episode: Callable[[Episode], None] = lambda episode: None,
+) -> list[Episode]:
+    """Try every task once: demonstrate it from one random start and have it done from another.
 
-    seed: int = 0
-    tracks: TrackNoise = TRACK_NOISE
-    noise: TwinNoise = TWIN_NOISE
-    disturbances: Disturbances = NO_DISTURBANCES
+    Starts, noise and mishaps follow from the conditions' seed and the task's index; the video has random
+    numbers of its own, so that another video of the same tasks leaves their starts as they are.
 
-
-def run_episode(task: StackingTask, index: int, planner: Planner, conditions: Conditions) -> Episode:
-    """Demonstrate a task in one start layout and let a planner do it in another; seed and index draw both.
-
-    It succeeds if every relation of the task holds at the end and the program returned by itself.
+    Args:
+        library: the planner's; default: the family's. Flat planners have ``flattened(family.library)``.
+        batch: runs side by side.
+        on_episode: is called with each episode, in order.
     """
-    rng = np.random.default_rng((conditions.seed, index))
-    filmed = random_layout(VIDEO_LAYOUTS + conditions.seed + index)
-    demonstration = demonstrate(task, filmed, rng, conditions.tracks)
-    layout = random_layout(conditions.seed + index)
-    domain = TwinDomain(layout, rng, conditions.noise, conditions.disturbances)
-    trace = Trace()
-    result = Machine(LIBRARY, domain, planner, BUDGET).run(demonstration, trace)
-    failed = holds(task, domain.positions)
-    success = not failed and result.code is RunCode.RETURNED
+    conditions, library = conditions or Conditions(), library or family.library
+    episodes: list[Episode] = []
+    for first in range(0, len(tasks), batch):
+        chunk = tasks[first : first + batch]
+        videos, worlds = [], []
+        for index, task in enumerate(chunk, first):
+            filming, doing = (np.random.default_rng((conditions.seed, index, use)) for use in (0, 1))
+            videos.append(family.demonstrate(task, filming, conditions.video))
+            worlds.append(family.world(task, doing, conditions.noise, conditions.disturbances))
+        keeper = _Keeper(planner, len(chunk))
+        machines = [Machine(library, world, budget=family.budget) for world in worlds]
+        results = run_many(machines, videos, keeper)
+        for k, task in enumerate(chunk):
+            episode = _episode(
+                family, task, first + k, library, videos[k], worlds[k], results[k], keeper.kept[k]
+            )
+            on_episode(episode)
+            episodes.append(episode)
+    return episodes
+
+
+class _Keeper:
+    """A planner that passes on another's decisions and keeps them, run by run."""
+
+    def __init__(self, planner: BatchPlanner, runs: int):
+        self._planner = planner
+        self.kept: list[Kept] = [[] for _ in range(runs)]
+
+    def begin_many(self, specifications: Sequence[Demonstration]) -> None:
+        self._planner.begin_many(specifications)
+
+    def decide_many(self, asks: Sequence[Ask]) -> list[Decision | PlannerError]:
+        decisions = self._planner.decide_many(asks)
+        for ask, decision in zip(asks, decisions, strict=True):
+            self.kept[ask.run].append((ask.frame, ask.observation, decision))
+        return decisions
+
+
+def _episode(
+    family: Family,
+    task: Task,
+    index: int,
+    library: Library,
+    video: Demonstration,
+    world: World,
+    result: RunResult,
+    kept: Kept,
+) -> Episode:
+    unmet = tuple(world.unmet())
+    success = not unmet and result.code is RunCode.RETURNED
+    fault = Fault("", "")
+    if not success:
+        fault = first_fault(family.expert(task), library, video, kept) or _otherwise(result, world)
     return Episode(
         str(task),
         index,
         success,
-        "" if success else cause_of_failure(task, trace.events, result.code, domain.mishaps),
+        fault.cause,
+        fault.detail,
         result.message,
-        tuple(f"{a}>{b}" for a, b in failed),
-        tuple(domain.mishaps),
+        unmet,
+        tuple(world.mishaps),
         result.steps,
         result.primitives,
     )
 
 
-def cause_of_failure(
-    task: StackingTask, events: Iterable[Event], code: RunCode, mishaps: Sequence[str]
-) -> str:
-    """The first of ``CAUSES`` that applies."""
-    if code is RunCode.PLANNER_ERROR:
-        return PLANNER_ERROR
-    wanted = {(CUBE_NAMES[a], CUBE_NAMES[b]) for a, b in task.relations}
-    for picked, placed in moves(events):
-        if (picked, placed) not in wanted:
-            return WRONG_DECISION if picked in {a for a, _ in wanted} else WRONG_PICK
-    if code is not RunCode.RETURNED:
-        return TIMEOUT
-    for cause in (DROPPED, TOPPLED):
-        if any(mishap.startswith(cause) for mishap in mishaps):
-            return cause
-    return WRONG_DECISION
-
-
-def moves(events: Iterable[Event]) -> Iterator[tuple[str, str]]:
-    """Which object a run put on which, in order, read from its calls of ``move_to``."""
-    picked = ""
-    for event in events:
-        if event.kind is EventKind.CALL and event.op == "move_to":
-            name, height = str(event.args[0]), float(event.args[1])
-            if height == GRASP_OFFSET:
-                picked = name
-            else:
-                yield picked, name
+def _otherwise(result: RunResult, world: World) -> Fault:
+    """Why a run failed whose decisions were the expert's."""
+    if result.code is RunCode.PLANNER_ERROR:
+        return Fault(PLANNER_ERROR, "")
+    if result.code is not RunCode.RETURNED:
+        return Fault(NO_RETURN, result.code.name.lower().replace("_", " "))
+    return Fault(MANIPULATION, world.mishaps[-1].rsplit(" ", 1)[0] if world.mishaps else "put down beside")
 
 
 def wilson(successes: int, n: int, z: float = 1.96) -> tuple[float, float]:
@@ -123,13 +174,14 @@ def wilson(successes: int, n: int, z: float = 1.96) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Summary:
-    """Figures over episodes."""
+    """Figures over episodes; ``causes`` and ``details`` count failures, the most frequent detail first."""
 
     n: int
     successes: int
     rate: float
     interval: tuple[float, float]
     causes: dict[str, int]
+    details: dict[str, int]
     decisions: float  # mean an episode
     primitives: float  # mean an episode
 
@@ -144,13 +196,15 @@ class Summary:
         if n == 0:
             raise ValueError("no episodes to sum up")
         successes = sum(e.success for e in episodes)
-        causes = Counter(e.cause for e in episodes if not e.success)
+        failures = [e for e in episodes if not e.success]
+        causes = Counter(e.cause for e in failures)
         return Summary(
             n,
             successes,
             successes / n,
             wilson(successes, n),
             {cause: causes[cause] for cause in CAUSES if causes[cause]},
+            dict(Counter(e.detail for e in failures if e.detail).most_common()),
             sum(e.decisions for e in episodes) / n,
             sum(e.primitives for e in episodes) / n,
         )
@@ -158,18 +212,3 @@ class Summary:
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""
         return asdict(self)
-
-
-def evaluate(
-    tasks: Sequence[StackingTask],
-    planner: Planner,
-    conditions: Conditions,
-    on_episode: Callable[[Episode], None] = lambda episode: None,
-) -> list[Episode]:
-    """Try every task once."""
-    episodes = []
-    for index, task in enumerate(tasks):
-        episode = run_episode(task, index, planner, conditions)
-        on_episode(episode)
-        episodes.append(episode)
-    return episodes

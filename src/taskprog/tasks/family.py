@@ -12,8 +12,9 @@ from typing import Protocol
 
 import numpy as np
 
-from taskprog.machine import Demonstration, Domain, Library, Planner
+from taskprog.machine import Budget, Demonstration, Domain, Library
 from taskprog.tasks.conditions import Disturbances, VideoConditions, WorldNoise
+from taskprog.tasks.expert import Expert
 
 TRAIN, TEST = "train", "test"
 
@@ -28,6 +29,13 @@ class Task(Protocol):
     @property
     def goal(self) -> str:
         """The end configuration, the same text for all orders of reaching it."""
+
+    @property
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """The steps (a, b) in order, by name: a is carried onto or into b."""
+
+    def reordered(self, rng: np.random.Generator) -> Task:
+        """The same goal reached in another, random order."""
 
 
 class World(Domain, Protocol):
@@ -52,6 +60,7 @@ class Family(Protocol):
         offsets: metres above an object to which ``move_to`` may be sent, the classes of its second argument.
         unit: metres, the length in which relations between objects are measured.
         vanishing: whether an object of the demonstration may be absent from an observation.
+        budget: of a run, ample for an expert that recovers from mishaps.
     """
 
     @property
@@ -64,6 +73,8 @@ class Family(Protocol):
     def unit(self) -> float: ...
     @property
     def vanishing(self) -> bool: ...
+    @property
+    def budget(self) -> Budget: ...
 
     def tasks(self, seed: int, n: int, half: str | None = None) -> Sequence[Task]:
         """``n`` tasks of a half with distinct goals; the same seed gives the same tasks.
@@ -90,7 +101,7 @@ class Family(Protocol):
     ) -> World:
         """A random start in which the task is to be done."""
 
-    def expert(self, task: Task) -> Planner:
+    def expert(self, task: Task) -> Expert:
         """A reactive planner that knows the task; the demonstration only labels its scopes.
 
         A ``PlannerError`` says that the demonstration shows something else.

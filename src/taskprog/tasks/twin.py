@@ -1,86 +1,85 @@
 """The kinematic twin: a table-top without physics, fast enough for thousands of episodes a minute.
 
-It keeps what matters to a planner: noisy detections, grasps that miss, cubes that fall when they are put
+It keeps what matters to a planner: noisy detections, grasps that miss, things that fall when they are put
 down too far off, a gripper that retreats after letting go. Collisions and dynamics are left out.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskprog.machine import Call, CancelToken, Observation, Outcome, OutcomeCode
-from taskprog.tasks.block_stacking import CUBE_COUNT, Layout
-from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE, LAYOUT_REGION, TABLE_HEIGHT
+from taskprog.tasks.conditions import Disturbances, WorldNoise
+from taskprog.tasks.scene import Body, Layout, spot_in, stands_on, takes
+from taskprog.tasks.table_top import LAYOUT_REGION, TABLE_HEIGHT, Region
 
 HOME = (0.55, 0.0, TABLE_HEIGHT + 0.35)  # where the tool starts, metres
 RETREAT = 0.12  # metres straight up after letting go, as the executor does
-GRASP_RADIUS = 0.020  # metres between tool and cube centre, horizontally and vertically, for a grasp to work
-DROP_HEIGHT = 0.030  # metres; a cube let go higher above its support tumbles off it
-CLEARANCE = 1.3 * CUBE_SIZE  # metres between a fallen cube and the others
+GRASP_RADIUS = 0.020  # metres between tool and a body's centre, across and in height, for a grasp to work
+DROP_HEIGHT = 0.030  # metres; what is let go higher above its support tumbles off it
+CLEARANCE = 1.3  # of the radii of a fallen body and each other one: how far apart they end
 MOVE_SPEED, MOVE_TIME, GRIPPER_TIME = 0.25, 2.0, 0.8  # metres per second; seconds besides; seconds
-TABLE_Z = TABLE_HEIGHT + CUBE_SIZE / 2  # of the centre of a cube on the table
-
-
-@dataclass(frozen=True)
-class TwinNoise:
-    """Standard deviations, metres: of each detected coordinate, and of where the tool ends up in x and y."""
-
-    detector: float = 0.002
-    action: float = 0.003
-
-
-@dataclass(frozen=True)
-class Disturbances:
-    """Probabilities of mishaps, to make traces that recover.
-
-    Attributes:
-        failed_grasp: a grasp that should work does not; the cube slips aside.
-        drop: the cube is lost on the way, somewhere along a move.
-        misplace: a cube that is let go lands beside where it should.
-        meddle: after a primitive, a person moves a cube elsewhere on the table; what stood on it falls.
-    """
-
-    failed_grasp: float = 0.0
-    drop: float = 0.0
-    misplace: float = 0.0
-    meddle: float = 0.0
-
-
-NO_DISTURBANCES = Disturbances()
-TWIN_NOISE = TwinNoise()
+HEIGHT_TOLERANCE = 0.010  # metres, when the truth is judged
+MEDDLE_FIRST = 10  # a person who meddles once does so within so many primitives
+PRIMITIVES = 4  # that a step takes
 
 
 class TwinDomain:
-    """A ``taskprog.machine.Domain``: eight cubes and a gripper, moved without physics.
+    """A ``taskprog.machine.Domain``: bodies on a table and a gripper, moved without physics.
+
+    Bodies that share a name are observed as one: the one that is held, else the nearest to the gripper that
+    can be seen. A name of which nothing can be seen is left out.
+
+    Args:
+        bodies: what is on the table, N of them.
+        layout: where they start.
+        relations: (a, b), indices of bodies: a is to stand on or lie in b at the end.
+        region: where what falls or is moved by a person ends.
 
     Attributes:
-        positions: (8, 3) float64, metres: the truth, for scoring only.
+        positions: (N, 3) float64, metres: the truth, for scoring only.
         mishaps: what went wrong so far, in words: "dropped red", "toppled blue", ...
     """
 
     def __init__(
         self,
+        bodies: Sequence[Body],
         layout: Layout,
         rng: np.random.Generator,
-        noise: TwinNoise = TWIN_NOISE,
-        disturbances: Disturbances = NO_DISTURBANCES,
+        noise: WorldNoise | None = None,
+        disturbances: Disturbances | None = None,
+        relations: Sequence[tuple[int, int]] = (),
+        region: Region = LAYOUT_REGION,
     ):
         self.positions: NDArray[np.float64] = layout.positions.copy()
         self.mishaps: list[str] = []
+        self.relations = tuple(relations)
+        self._bodies = tuple(bodies)
+        self._radii = np.array([body.radius for body in bodies])
         self._yaws = layout.yaws.copy()
         self._rng = rng
-        self._noise = noise
-        self._disturbances = disturbances
+        self._noise = noise or WorldNoise()
+        self._disturbances = disturbances or Disturbances()
+        self._region = region
         self._tool: NDArray[np.float64] = np.array(HOME)
         self._closed = False
         self._held: int | None = None
         self._offset = np.zeros(3)  # of what is held from the tool, as seen
+        self._bed: dict[int, int] = {}  # of what lies in or on something wide: body to wide body
         self._time = 0.0
+        self._alike: dict[str, list[int]] = {}
+        for index, body in enumerate(self._bodies):
+            self._alike.setdefault(body.name, []).append(index)
+        self._names = tuple(self._alike)
         self._seen = self.positions  # detections of the last observation
+        self._shown = {name: alike[0] for name, alike in self._alike.items()}  # which bodies these are of
+        self._primitives = 0
+        last = min(MEDDLE_FIRST, PRIMITIVES * len(self.relations) - 1)
+        self._meddle_at = int(rng.integers(last)) if self._disturbances.meddle_once and last > 0 else -1
 
     def observe(self) -> Observation:
         """See ``taskprog.machine.Domain``. What is held moves with the tool, as seen when it was grasped."""
@@ -88,15 +87,42 @@ class TwinDomain:
         if self._held is not None:
             seen[self._held] = self._tool + self._offset
         self._seen = seen
+        names, yaws = self._names, self._yaws
+        if len(names) < len(self._bodies) or self._bed:
+            self._shown = self._visible(seen)
+            names, chosen = tuple(self._shown), list(self._shown.values())
+            seen, yaws = seen[chosen], yaws[chosen]
         return Observation(
             self._time,
-            CUBE_NAMES,
+            names,
             seen.astype(np.float32),
-            self._yaws.astype(np.float32),
+            yaws.astype(np.float32),
             self._tool.astype(np.float32),
             self._closed,
             self._held is not None,
         )
+
+    def _visible(self, seen: NDArray[np.float64]) -> dict[str, int]:
+        """Of each name that can be seen, the body that is."""
+        away = seen - self._tool
+        distance = (away * away).sum(1)
+        for body, bed in self._bed.items():
+            if self._bodies[bed].hides:
+                distance[body] = np.inf
+        if self._held is not None:
+            distance[self._held] = -1.0
+        distances = distance.tolist()
+        shown = {name: min(alike, key=distances.__getitem__) for name, alike in self._alike.items()}
+        return {name: body for name, body in shown.items() if distances[body] < np.inf}
+
+    def unmet(self) -> list[str]:
+        """The relations that do not hold, such as "red>blue"."""
+        bodies, at = self._bodies, self.positions.tolist()
+        return [
+            f"{bodies[a].name}>{bodies[b].name}"
+            for a, b in self.relations
+            if a == self._held or not stands_on(bodies[a], bodies[b], at[a], at[b], HEIGHT_TOLERANCE)
+        ]
 
     def execute(self, call: Call, cancel: CancelToken) -> Outcome:
         """See ``taskprog.machine.Domain``."""
@@ -112,16 +138,18 @@ class TwinDomain:
                 outcome = self._open()
             case other:
                 outcome = Outcome(OutcomeCode.INVALID_GOAL, f"the twin has no primitive {other!r}")
-        if self._happens(self._disturbances.meddle):
+        if self._happens(self._disturbances.meddle) or self._primitives == self._meddle_at:
             self._meddle()
+        self._primitives += 1
         return outcome
 
     def _move_to(self, name: str, height: float) -> Outcome:
-        if name not in CUBE_NAMES:
-            return Outcome(OutcomeCode.UNKNOWN_OBJECT, f"no object {name!r}, only {', '.join(CUBE_NAMES)}")
-        target = self._seen[CUBE_NAMES.index(name)] + [0.0, 0.0, height]
+        if name not in self._shown:
+            known = ", ".join(self._shown)
+            return Outcome(OutcomeCode.UNKNOWN_OBJECT, f"no object {name!r} can be seen, only {known}")
+        target = self._seen[self._shown[name]] + [0.0, 0.0, height]
         target[:2] += self._rng.normal(0.0, self._noise.action, 2)
-        self._time += MOVE_TIME + float(np.linalg.norm(target - self._tool)) / MOVE_SPEED
+        self._time += MOVE_TIME + math.dist(target, self._tool) / MOVE_SPEED
         start, self._tool = self._tool, target
         if self._held is not None:
             if self._happens(self._disturbances.drop):
@@ -136,20 +164,30 @@ class TwinDomain:
         if self._closed:
             return self._grip_outcome()
         self._closed = True
-        away = self.positions - self._tool
-        near = (np.hypot(away[:, 0], away[:, 1]) < GRASP_RADIUS) & (np.abs(away[:, 2]) < GRASP_RADIUS)
-        if near.any():
-            cube = int(np.argmin(np.where(near, np.linalg.norm(away, axis=1), np.inf)))
-            for above in self._standing_on(cube):
+        body = self._between_pads()
+        if body is not None:
+            for above in self._standing_on(body):
                 self._fall(above, self.positions[above], "toppled")
             if self._happens(self._disturbances.failed_grasp):
-                if self.positions[cube, 2] < TABLE_HEIGHT + CUBE_SIZE:
-                    self.positions[cube, :2] += self._rng.normal(0.0, 0.01, 2)
+                if self.positions[body, 2] < self._bodies[body].on_table + self._bodies[body].height / 2:
+                    self.positions[body, :2] += self._rng.normal(0.0, 0.01, 2)
             else:
-                self._held = cube
-                self._offset = self._seen[cube] - self._tool
-                self.positions[cube] = self._tool
+                self._held = body
+                self._bed.pop(body, None)
+                self._offset = self._seen[body] - self._tool
+                self.positions[body] = self._tool
         return self._grip_outcome()
+
+    def _between_pads(self) -> int | None:
+        """The body nearest to the tool of those that it can grasp."""
+        best, least = None, math.inf
+        away = self.positions - self._tool
+        across = np.hypot(away[:, 0], away[:, 1])
+        for body in np.flatnonzero((across < GRASP_RADIUS) & (np.abs(away[:, 2]) < GRASP_RADIUS)).tolist():
+            distance = float(np.linalg.norm(away[body]))
+            if distance < least and not self._bodies[body].fixed and not self._hidden(body):
+                best, least = body, distance
+        return best
 
     def _grip_outcome(self) -> Outcome:
         if self._held is None:
@@ -160,64 +198,86 @@ class TwinDomain:
         self._time += GRIPPER_TIME
         self._closed = False
         if self._held is not None:
-            cube, self._held = self._held, None
-            self._release(cube)
+            body, self._held = self._held, None
+            self._release(body)
         self._tool = self._tool + [0.0, 0.0, RETREAT]
         return Outcome()
 
-    def _release(self, cube: int) -> None:
-        """A cube is let go where it is: it rests on what is under it, or falls."""
+    def _release(self, index: int) -> None:
+        """A body is let go where it is: it rests on what is under it, or falls."""
         if self._happens(self._disturbances.misplace):
-            self._fall(cube, self.positions[cube], "toppled")
+            self._fall(index, self.positions[index], "toppled")
             return
-        aside = np.hypot(*(self.positions[:, :2] - self.positions[cube, :2]).T)
-        under = (aside < CUBE_SIZE) & (self.positions[:, 2] < self.positions[cube, 2] - CUBE_SIZE / 4)
-        under[cube] = False
-        if not under.any():
-            if self.positions[cube, 2] - TABLE_Z > DROP_HEIGHT:
-                self._fall(cube, self.positions[cube], "dropped")
-            else:
-                self.positions[cube, 2] = TABLE_Z
-            return
-        support = int(np.argmax(np.where(under, self.positions[:, 2], -np.inf)))
-        rest = self.positions[support, 2] + CUBE_SIZE
-        if aside[support] > CUBE_SIZE / 2:
-            self._fall(cube, self.positions[cube], "toppled")
-        elif self.positions[cube, 2] - rest > DROP_HEIGHT:
-            self._fall(cube, self.positions[cube], "dropped")
+        body = self._bodies[index]
+        x, y, z = self.positions[index].tolist()
+        support, rest, aside = None, body.on_table, 0.0
+        for other in self._under(index):
+            place = self.positions[other].tolist()
+            height = place[2] + self._bodies[other].top + body.height / 2
+            if support is None or height > rest:
+                support, rest, aside = other, height, math.hypot(place[0] - x, place[1] - y)
+        if support is not None and aside > self._bodies[support].radius:
+            self._fall(index, self.positions[index], "toppled")
+        elif support is not None and takes(self._bodies[support], body):
+            self._bed[index] = support
+            self.positions[index] = spot_in(self._bodies[support], body, self.positions[support], self._rng)
+        elif z - rest > DROP_HEIGHT:
+            self._fall(index, self.positions[index], "dropped")
         else:
-            self.positions[cube, 2] = rest
+            self.positions[index, 2] = rest
 
-    def _standing_on(self, cube: int) -> list[int]:
-        """The cubes above a cube, lowest first."""
-        aside = np.hypot(*(self.positions[:, :2] - self.positions[cube, :2]).T)
-        above = (aside < CUBE_SIZE) & (self.positions[:, 2] > self.positions[cube, 2] + CUBE_SIZE / 2)
+    def _under(self, index: int) -> list[int]:
+        """What a body might come to stand on; things beside which it would lie do not count."""
+        body = self._bodies[index]
+        place = self.positions[index]
+        aside = np.hypot(*(self.positions[:, :2] - place[:2]).T)
+        near = (aside < self._radii + body.radius) & (self.positions[:, 2] < place[2] - body.height / 4)
+        near[index] = False
+        found = np.flatnonzero(near).tolist()
+        beds = {other for other in found if takes(self._bodies[other], body)}
+        return [other for other in found if self._bed.get(other) not in beds and not self._hidden(other)]
+
+    def _hidden(self, index: int) -> bool:
+        return index in self._bed and self._bodies[self._bed[index]].hides
+
+    def _standing_on(self, index: int) -> list[int]:
+        """The bodies above a body, lowest first."""
+        place, body = self.positions[index], self._bodies[index]
+        aside = np.hypot(*(self.positions[:, :2] - place[:2]).T)
+        above = (aside < self._radii + body.radius) & (self.positions[:, 2] > place[2] + body.height / 2)
+        if not above.any():
+            return []
         return [int(i) for i in np.argsort(self.positions[:, 2]) if above[i] and i != self._held]
 
-    def _fall(self, cube: int, near: NDArray[np.float64], mishap: str) -> None:
-        """A cube ends on the table, near a place (3,) but clear of the other cubes."""
-        self.mishaps.append(f"{mishap} {CUBE_NAMES[cube]}")
-        self.positions[cube] = self._free_spot(cube, near)
-        self._yaws[cube] = self._rng.uniform(-math.pi, math.pi)
+    def _fall(self, index: int, near: NDArray[np.float64], mishap: str) -> None:
+        """A body ends on the table, near a place (3,) but clear of the others."""
+        self.mishaps.append(f"{mishap} {self._bodies[index].name}")
+        self._bed.pop(index, None)
+        self.positions[index] = self._free_spot(index, near)
+        self._yaws[index] = self._rng.uniform(-math.pi, math.pi)
 
-    def _free_spot(self, cube: int, near: NDArray[np.float64]) -> NDArray[np.float64]:
-        others = np.delete(self.positions[:, :2], cube, axis=0)
-        low, high = np.array([LAYOUT_REGION.x, LAYOUT_REGION.y]).T
+    def _free_spot(self, index: int, near: NDArray[np.float64]) -> NDArray[np.float64]:
+        body = self._bodies[index]
+        others = [i for i in range(len(self._bodies)) if i != index and not self._hidden(i)]
+        places = self.positions[others, :2]
+        apart = CLEARANCE * (self._radii[others] + body.radius)
+        low, high = np.array([self._region.x, self._region.y]).T
         spot = near[:2]
         for attempt in range(1000):
-            reach = CUBE_SIZE * (1.0 + attempt / 20)
+            reach = 2 * body.radius * (1.0 + attempt / 20)
             angle = self._rng.uniform(0.0, 2 * math.pi)
             spot = np.clip(near[:2] + reach * np.array([math.cos(angle), math.sin(angle)]), low, high)
-            if np.hypot(*(others - spot).T).min() >= CLEARANCE:
+            if (np.hypot(*(places - spot).T) >= apart).all():
                 break
-        return np.array([spot[0], spot[1], TABLE_Z])
+        return np.array([spot[0], spot[1], body.on_table])
 
     def _meddle(self) -> None:
-        cube = int(self._rng.choice([c for c in range(CUBE_COUNT) if c != self._held]))
-        for above in self._standing_on(cube):
+        movable = [i for i, body in enumerate(self._bodies) if i != self._held and not body.fixed]
+        index = int(self._rng.choice(movable))
+        for above in self._standing_on(index):
             self._fall(above, self.positions[above], "toppled")
-        low, high = np.array([LAYOUT_REGION.x, LAYOUT_REGION.y]).T
-        self._fall(cube, np.array([*self._rng.uniform(low, high), TABLE_Z]), "meddled with")
+        low, high = np.array([self._region.x, self._region.y]).T
+        self._fall(index, np.array([*self._rng.uniform(low, high), 0.0]), "meddled with")
 
     def _happens(self, probability: float) -> bool:
         return probability > 0.0 and self._rng.uniform() < probability
