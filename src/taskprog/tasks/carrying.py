@@ -6,11 +6,13 @@ that puts. The primitives are the same everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from taskprog.machine import NOTHING_HELD, ArgType, Demonstration, Library, Op, OpKind
 
+TRAIN, TEST = "train", "test"
 GRASP_OFFSET = 0.0  # metres above an object to which `move_to` goes to grasp it
 Steps = Sequence[tuple[str, str]]  # (a, b), a onto or into b, by name, in order
 
@@ -29,6 +31,40 @@ def carrying_library(root: str, carry: str, put: str) -> Library:
             Op("open_gripper", OpKind.PRIMITIVE),
         ),
     )
+
+
+def text_of(steps: Steps) -> str:
+    """Steps as a task's text: "duck>container_2 bear>container_0"."""
+    return " ".join(f"{a}>{b}" for a, b in steps)
+
+
+def parse_steps(text: str, known: Collection[str]) -> list[tuple[str, str]]:
+    """The inverse of ``text_of``, for the names that are known.
+
+    Raises:
+        ValueError: not of this form, or an unknown name; says which.
+    """
+    steps = []
+    for word in text.split():
+        a, _, b = word.partition(">")
+        if not (a and b):
+            raise ValueError(f"{word!r} is not a step such as duck>container_2")
+        for name in (a, b):
+            if name not in known:
+                raise ValueError(f"{word}: no {name!r}, known are {', '.join(known)}")
+        steps.append((a, b))
+    return steps
+
+
+def check_half(half: str | None) -> None:
+    """Raises ``ValueError`` unless ``half`` is a half, or None for both."""
+    if half not in (None, TRAIN, TEST):
+        raise ValueError(f"half is {half!r}, should be {TRAIN!r}, {TEST!r} or None")
+
+
+def half_of(goal: str) -> str:
+    """``TRAIN`` or ``TEST``, from a goal's text alone."""
+    return TRAIN if hashlib.sha256(goal.encode()).digest()[0] % 2 == 0 else TEST
 
 
 @dataclass(frozen=True)

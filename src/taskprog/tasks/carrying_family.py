@@ -39,7 +39,11 @@ class CarryingFamily(ABC):
         """What is on the table in a task video; no two have one name."""
 
     @property
-    def present(self) -> Sequence[Body]:
+    def movable(self) -> int:
+        """How many things can be carried when the task is done."""
+        return sum(not body.fixed for body in self.filmed)
+
+    def present(self, rng: np.random.Generator) -> Sequence[Body]:
         """What is on the table when the task is done."""
         return self.filmed
 
@@ -58,6 +62,11 @@ class CarryingFamily(ABC):
         return self.library.root
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """See ``Family``."""
+        return tuple(body.name for body in self.filmed)
+
+    @property
     def offsets(self) -> tuple[float, ...]:
         """See ``Family``."""
         return (GRASP_OFFSET, self.release)
@@ -65,8 +74,7 @@ class CarryingFamily(ABC):
     @property
     def budget(self) -> Budget:
         """See ``Family``."""
-        movable = sum(not body.fixed for body in self.present)
-        return Budget(steps=DECISIONS * movable, seconds=24 * 3600.0)
+        return Budget(steps=DECISIONS * self.movable, seconds=24 * 3600.0)
 
     def reordered(self, task: Task, rng: np.random.Generator) -> Task:
         """See ``Family``."""
@@ -86,7 +94,7 @@ class CarryingFamily(ABC):
         disturbances: Disturbances | None = None,
     ) -> TwinDomain:
         """See ``Family``."""
-        bodies = self.present
+        bodies = self.present(rng)
         target = dict(task.named)
         index = {body.name: i for i, body in enumerate(bodies)}
         relations = [(i, index[target[body.name]]) for i, body in enumerate(bodies) if body.name in target]

@@ -74,6 +74,7 @@ def evaluate(
     library: Library | None = None,
     batch: int = 256,
     on_episode: Callable[[Episode], None] = lambda episode: None,
+    first: int = 0,
 ) -> list[Episode]:
     """Try every task once: demonstrate it from one random start and have it done from another.
 
@@ -84,13 +85,14 @@ def evaluate(
         library: the planner's; default: the family's. Flat planners have ``flattened(family.library)``.
         batch: runs side by side.
         on_episode: is called with each episode, in order.
+        first: index of the first task, where these are a part of more.
     """
     conditions, library = conditions or Conditions(), library or family.library
     episodes: list[Episode] = []
-    for first in range(0, len(tasks), batch):
-        chunk = tasks[first : first + batch]
+    for start in range(0, len(tasks), batch):
+        chunk = tasks[start : start + batch]
         videos, worlds = [], []
-        for index, task in enumerate(chunk, first):
+        for index, task in enumerate(chunk, first + start):
             filming, doing = (np.random.default_rng((conditions.seed, index, use)) for use in (0, 1))
             videos.append(family.demonstrate(task, filming, conditions.video))
             worlds.append(family.world(task, doing, conditions.noise, conditions.disturbances))
@@ -98,9 +100,8 @@ def evaluate(
         machines = [Machine(library, world, budget=family.budget) for world in worlds]
         results = run_many(machines, videos, keeper)
         for k, task in enumerate(chunk):
-            episode = _episode(
-                family, task, first + k, library, videos[k], worlds[k], results[k], keeper.kept[k]
-            )
+            index = first + start + k
+            episode = _episode(family, task, index, library, videos[k], worlds[k], results[k], keeper.kept[k])
             on_episode(episode)
             episodes.append(episode)
     return episodes

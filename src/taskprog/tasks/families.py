@@ -4,5 +4,8 @@ from __future__ import annotations
 
 from taskprog.tasks.block_stacking import BlockStacking
 from taskprog.tasks.family import Family
+from taskprog.tasks.order_fulfilment import OrderFulfilment
+from taskprog.tasks.table_cleanup import TableCleanup
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (BlockStacking(),)}
+USUAL: tuple[Family, ...] = (BlockStacking(), OrderFulfilment(), TableCleanup())
+FAMILIES: dict[str, Family] = {family.name: family for family in USUAL}

@@ -13,10 +13,11 @@ from typing import Protocol
 import numpy as np
 
 from taskprog.machine import Budget, Demonstration, Domain, Library
+from taskprog.tasks.carrying import TEST, TRAIN
 from taskprog.tasks.conditions import Disturbances, VideoConditions, WorldNoise
 from taskprog.tasks.expert import Expert
 
-TRAIN, TEST = "train", "test"
+__all__ = ["TEST", "TRAIN", "Family", "Task", "World"]
 
 
 class Task(Protocol):
@@ -56,6 +57,7 @@ class Family(Protocol):
 
     Attributes:
         name: the root program's name.
+        names: of the objects in a demonstration.
         library: its operations.
         offsets: metres above an object to which ``move_to`` may be sent, the classes of its second argument.
         unit: metres, the length in which relations between objects are measured.
@@ -65,6 +67,8 @@ class Family(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
     @property
     def library(self) -> Library: ...
     @property

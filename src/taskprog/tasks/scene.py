@@ -61,7 +61,7 @@ def takes(wide: Body, body: Body) -> bool:
 
 def spot_in(wide: Body, body: Body, at: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
     """A random place (3,), metres, in or on a wide body that stands at ``at`` (3,)."""
-    reach, angle = (wide.radius - body.radius) * math.sqrt(rng.uniform()), rng.uniform(0.0, 2 * math.pi)
+    reach, angle = wide.radius / 2 * math.sqrt(rng.uniform()), rng.uniform(0.0, 2 * math.pi)
     aside = (reach * math.cos(angle), reach * math.sin(angle), wide.top + body.height / 2)
     return np.add(at, aside)
 
