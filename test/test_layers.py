@@ -19,6 +19,7 @@ RANK = {
     "planners": 3,
     "view": 3,
     "nodes": 4,
+    "experiments": 4,
     "cli": 5,
 }
 HEAVY = {
@@ -26,6 +27,8 @@ HEAVY = {
     "sawyer_ntp": {"nodes", "cli"},
     "control_msgs": {"nodes", "cli"},
     "torch": {"planners"},
+    "ray": {"experiments"},
+    "matplotlib": {"experiments"},
     "pybullet": {"sim"},
     "pinocchio": {"control"},
 }

@@ -1,0 +1,147 @@
+"""The page of results, written from the figures' JSON files."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+FIGURES = ("fig5", "fig6", "ablations", "robustness", "beyond", "cost")
+Rows = Sequence[dict[str, Any]]
+INTRODUCTION = (
+    "How the experiments of Neural Task Programming (Xu et al., 2017, section IV) come out here. Everything "
+    "on this page is measured on the kinematic twin and written by one command; the JSON files beside the "
+    "pictures have all figures, with each seed's.",
+    "An episode shows a task from one random start and lets the policy do it from another. It succeeds if "
+    "all of the task's relations hold at the end *and* the program returned by itself. n counts episodes "
+    "over all training seeds; in brackets, Wilson's 95 % interval of all episodes together, in per cent.",
+)
+
+
+def write_page(results: Path, page: Path) -> None:
+    """Write the page of the figures that are in a folder.
+
+    Raises:
+        OSError: a figure cannot be read, or the page not be written.
+    """
+    lines = ["# The paper's experiments", ""]
+    for paragraph in INTRODUCTION:
+        lines += [paragraph, ""]
+    for name in FIGURES:
+        path = results / f"{name}.json"
+        if path.is_file():
+            figure = json.loads(path.read_text(encoding="utf-8"))
+            picture = path.with_suffix(".png")
+            link = picture.relative_to(page.parent).as_posix() if picture.is_file() else ""
+            lines += _section(figure, link)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+def _section(figure: dict[str, Any], picture: str) -> list[str]:
+    lines = [f"## {figure['title']}", ""]
+    for note in figure["notes"]:
+        lines += [note, ""]
+    lines += ["```", figure["command"], "```", ""]
+    if picture:
+        lines += [f"![{figure['title']}]({picture})", ""]
+    rows = figure["rows"]
+    if not rows:
+        return lines + ["No results yet.", ""]
+    labels, across, apart = figure["labels"], figure["across"], figure["apart"]
+    if figure["costs"]:
+        lines += _costs(rows, labels)
+    elif across:
+        lines += _pivots(rows, labels, across, apart) + _failures(rows, labels, across, apart)
+    else:
+        lines += _list(rows, labels) + _failures(rows, labels, across, apart)
+    return lines + _missing(figure)
+
+
+def _pivots(rows: Rows, labels: Sequence[str], across: str, apart: str) -> list[str]:
+    """Tables with a column for each value of ``across``, one table for each value of ``apart``."""
+    lines: list[str] = []
+    for part in dict.fromkeys(row.get(apart, "") for row in rows):
+        chosen = [row for row in rows if row.get(apart, "") == part]
+        columns = sorted({row[across] for row in chosen})
+        names = [name for name in labels if name not in (across, apart)]
+        groups = dict.fromkeys(tuple(row[name] for name in names) for row in chosen)
+        if part:
+            lines += [f"**{part}**; n of each, by number of {across}:", ""]
+        lines += _header([*names, "n", *(str(column) for column in columns)])
+        for group in groups:
+            cells = {row[across]: row for row in chosen if tuple(row[name] for name in names) == group}
+            n = "/".join(dict.fromkeys(str(cell["n"]) for cell in cells.values()))
+            shown = [_rate(cells[column]) if column in cells else "" for column in columns]
+            lines.append(_line([*map(str, group), n, *shown]))
+        lines.append("")
+    return lines
+
+
+def _list(rows: Rows, labels: Sequence[str]) -> list[str]:
+    lines = _header([*labels, "n", "success", "each seed", "primitives a task"])
+    for row in rows:
+        seeds = ", ".join(f"{100 * seed['rate']:.1f}" for seed in row["seeds"].values())
+        cells = [str(row[name]) for name in labels]
+        lines.append(_line([*cells, str(row["n"]), _rate(row), seeds, f"{row['primitives']:.1f}"]))
+    return [*lines, ""]
+
+
+def _failures(rows: Rows, labels: Sequence[str], across: str, apart: str) -> list[str]:
+    """What went wrong, by model or condition, over all columns."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    names = [name for name in labels if name != across]
+    for row in rows:
+        groups.setdefault(tuple(str(row[name]) for name in names), []).append(row)
+    lines = _header([*names, "failures", "causes", "most often"])
+    count = len(lines)
+    for group, parts in groups.items():
+        causes, details = Counter[str](), Counter[str]()
+        for part in parts:
+            causes.update(part["causes"])
+            details.update(part["details"])
+        total = sum(part["n"] for part in parts)
+        failures = total - sum(part["successes"] for part in parts)
+        if failures:
+            cells = [f"{failures} of {total}", _counts(causes.most_common()), _counts(details.most_common(3))]
+            lines.append(_line([*group, *cells]))
+    if len(lines) == count:
+        return ["No episode failed.", ""]
+    over = f", all numbers of {across} together" if across else ""
+    return [f"Failures by cause{over}:", "", *lines, ""]
+
+
+def _costs(rows: Rows, labels: Sequence[str]) -> list[str]:
+    lines = _header([*labels, "CPU seconds", "each seed", "steps", "recordings", "parameters"])
+    for row in rows:
+        seeds = ", ".join(f"{seconds:.0f}" for seconds in row["seeds"].values())
+        sizes = [str(row[name]) for name in ("steps", "recordings", "parameters")]
+        lines.append(
+            _line([*(str(row[name]) for name in labels), f"{row['cpu_seconds']:.0f}", seeds, *sizes])
+        )
+    return [*lines, ""]
+
+
+def _missing(figure: dict[str, Any]) -> list[str]:
+    count = len(figure["missing"])
+    count += sum(1 for row in figure["rows"] if row["missing_seeds"])
+    return [f"{count} rows lack some or all of their seeds.", ""] if count else []
+
+
+def _counts(counts: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in counts)
+
+
+def _rate(row: dict[str, Any]) -> str:
+    low, high = row["interval"]
+    return f"{100 * row['rate']:.1f} ({100 * low:.1f}–{100 * high:.1f})"
+
+
+def _header(names: Sequence[str]) -> list[str]:
+    return [_line(names), _line(["---"] * len(names))]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

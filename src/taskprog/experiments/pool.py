@@ -1,0 +1,135 @@
+"""Processes for heavy work: Ray, on this machine by default or on a cluster; nothing else knows of it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+STORE_BYTES = 256 * 2**20  # of Ray's shared memory on this machine; policies are all that passes through it
+# Read by Ray when it is imported: no report over the network of how it is used; no ports but on loopback
+# (the name tells of other systems, where this is the default); devices are none of its business.
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+
+class PoolError(Exception):
+    """No processes to be had; the message says why."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A call that ended: its value, or the traceback of what it raised."""
+
+    ticket: int
+    value: Any = None
+    error: str = ""
+    cpu: float = 0.0  # seconds
+    wall: float = 0.0
+
+
+@dataclass
+class Pool:
+    """Calls of functions in other processes, each of which has one thread.
+
+    Attributes:
+        slots: calls that run side by side.
+    """
+
+    slots: int
+    _waiting: dict[Any, int] = field(default_factory=dict)
+    _tickets: int = 0
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> int:
+        """Start a call of a module's function; returns its ticket."""
+        import ray
+
+        remote = ray.remote(num_cpus=1, max_retries=1)(_timed)
+        self._tickets += 1
+        self._waiting[remote.remote(function, *args)] = self._tickets
+        return self._tickets
+
+    @property
+    def running(self) -> int:
+        """Calls submitted whose end was not told yet."""
+        return len(self._waiting)
+
+    def next(self, timeout: float | None = None) -> Done | None:
+        """Wait for any call to end; None after ``timeout`` seconds, or if there is nothing to wait for."""
+        import ray
+
+        if not self._waiting:
+            return None
+        ready, _ = ray.wait(list(self._waiting), num_returns=1, timeout=timeout)
+        if not ready:
+            return None
+        ticket = self._waiting.pop(ready[0])
+        try:
+            value, error, cpu, wall = ray.get(ready[0])
+        except ray.exceptions.RayError as failure:  # its process died
+            return Done(ticket, error=f"{type(failure).__name__}: {failure}")
+        return Done(ticket, value, error, cpu, wall)
+
+    def cancel(self) -> None:
+        """Stop all calls at once; their ends will not be told."""
+        import ray
+
+        for call in self._waiting:
+            ray.cancel(call, force=True)
+        self._waiting.clear()
+
+
+def _timed(function: Callable[..., Any], *args: Any) -> tuple[Any, str, float, float]:
+    """Runs in the other process: value, error, seconds of CPU, seconds."""
+    cpu, wall = time.process_time(), time.monotonic()
+    value, error = None, ""
+    try:
+        value = function(*args)
+    except Exception:  # whatever it is, it is told
+        error = traceback.format_exc()
+    return value, error, time.process_time() - cpu, time.monotonic() - wall
+
+
+@contextmanager
+def pool(jobs: int = 1, address: str | None = None) -> Iterator[Pool]:
+    """Processes until the block is left: ``jobs`` on this machine, or all that a Ray cluster has.
+
+    Where Ray runs already in this process, that is used, and left running.
+
+    Raises:
+        PoolError: Ray does not start, or there is no cluster at the address.
+    """
+    os.environ.update(QUIET | ONE_THREAD | ({} if address else LOOPBACK))
+    import ray
+
+    own = not ray.is_initialized()
+    if own:
+        local: dict[str, Any] = {
+            "num_cpus": jobs,
+            "num_gpus": 0,
+            "include_dashboard": False,
+            "object_store_memory": STORE_BYTES,
+        }
+        try:
+            ray.init(
+                address or "local",
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                **({} if address else local),
+            )
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            raise PoolError(f"Ray {f'at {address}' if address else 'on this machine'}: {error}") from error
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    result = Pool(max(1, int(resources.get("CPU", 1))))
+    try:
+        yield result
+    finally:
+        result.cancel()
+        if own:
+            ray.shutdown()

@@ -1,0 +1,134 @@
+"""Figures: rows of success rates pooled over training seeds, as JSON files."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from taskprog.experiments.unit import Store, Unit, write_whole
+from taskprog.tasks.evaluation import wilson
+
+Labels = dict[str, str | int]
+
+
+@dataclass(frozen=True)
+class Row:
+    """The same measurement of policies that differ in their training seed only: units by seed."""
+
+    labels: Labels
+    units: Mapping[int, Unit]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What is shown together.
+
+    Attributes:
+        name: of its files.
+        notes: sentences below the title: what is measured, and what the paper says of it.
+        rows: all with the same names of labels.
+        across: the label whose values are a table's columns; "" for a table of one column.
+        apart: the label with a table for each of its values; "" for one table.
+        costs: the rows are of training units, their figures are costs.
+    """
+
+    name: str
+    title: str
+    notes: tuple[str, ...]
+    rows: Sequence[Row]
+    across: str = ""
+    apart: str = ""
+    costs: bool = False
+
+    @property
+    def units(self) -> list[Unit]:
+        """All units whose results it shows."""
+        return [unit for row in self.rows for unit in row.units.values()]
+
+
+def write_figure(figure: Figure, store: Store, folder: Path, command: str) -> Path:
+    """Write ``NAME.json``; seeds without a result are named in their rows, rows without any are left out.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    pool: Callable[[Row, Store], dict[str, Any] | None] = pooled_costs if figure.costs else pooled
+    rows = [(row, pool(row, store)) for row in figure.rows]
+    content = {
+        "figure": figure.name,
+        "title": figure.title,
+        "notes": list(figure.notes),
+        "command": command,
+        "labels": list(figure.rows[0].labels) if figure.rows else [],
+        "across": figure.across,
+        "apart": figure.apart,
+        "costs": figure.costs,
+        "rows": [{**row.labels, **figures} for row, figures in rows if figures is not None],
+        "missing": [row.labels for row, figures in rows if figures is None],
+    }
+    path = folder / f"{figure.name}.json"
+    write_whole(path, json.dumps(content, indent=1) + "\n")
+    return path
+
+
+def pooled(row: Row, store: Store) -> dict[str, Any] | None:
+    """All seeds' episodes together, and each seed's rate; None without any result."""
+    results = {seed: store.result(unit) for seed, unit in row.units.items()}
+    found = {seed: result for seed, result in results.items() if result is not None}
+    if not found:
+        return None
+    parts = [result["figures"] for result in found.values()]
+    n = sum(int(part["n"]) for part in parts)
+    successes = sum(part["successes"] for part in parts)
+
+    def mean(name: str) -> float:
+        total: float = sum(part[name] * part["n"] for part in parts)
+        return round(total / n, 2)
+
+    return {
+        "n": n,
+        "successes": successes,
+        "rate": round(successes / n, 6),
+        "interval": _rounded(wilson(successes, n)),
+        "seeds": {
+            str(seed): {name: result["figures"][name] for name in ("n", "successes", "rate")}
+            for seed, result in found.items()
+        },
+        "missing_seeds": [seed for seed in results if seed not in found],
+        "causes": _added(part["causes"] for part in parts),
+        "details": _added(part["details"] for part in parts),
+        "decisions": mean("decisions"),
+        "primitives": mean("primitives"),
+        "cpu_seconds": round(sum(result["seconds"]["cpu"] for result in found.values()), 1),
+    }
+
+
+def pooled_costs(row: Row, store: Store) -> dict[str, Any] | None:
+    """What training took: of each seed, the mean, and the curve of the first one."""
+    results = {seed: store.result(unit) for seed, unit in row.units.items()}
+    found = {seed: result for seed, result in results.items() if result is not None}
+    if not found:
+        return None
+    seconds = {str(seed): round(result["seconds"]["cpu"], 1) for seed, result in found.items()}
+    first = next(iter(found.values()))["figures"]
+    return {
+        "cpu_seconds": round(sum(seconds.values()) / len(seconds), 1),
+        "seeds": seconds,
+        "missing_seeds": [seed for seed in results if seed not in found],
+        **{name: first[name] for name in ("parameters", "steps", "recordings", "decisions", "curve")},
+    }
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [round(value, 6) for value in values]
+
+
+def _added(counts: Any) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(count)
+    return dict(total.most_common())

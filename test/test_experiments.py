@@ -1,0 +1,351 @@
+"""Experiments: units are run once and kept, failures are told, figures are pooled rightly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from taskprog.experiments import plots
+from taskprog.experiments.page import write_page
+from taskprog.experiments.plots import draw
+from taskprog.experiments.pool import Pool, pool
+from taskprog.experiments.runner import run_units
+from taskprog.experiments.tables import Figure, Row, pooled, write_figure
+from taskprog.experiments.unit import Files, Output, Store, Unit, closure, write_whole
+from taskprog.tasks.evaluation import wilson
+
+# Stand-ins for training and evaluation
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Adds up; leaves a line in a file each time it is run."""
+
+    a: int
+    b: int
+    log: str = ""
+
+
+def add(config: Sum, *files: Files) -> Output:
+    if config.log:
+        with Path(config.log).open("a", encoding="utf-8") as log:
+            log.write(f"{config.a}+{config.b}\n")
+    carried = sum(int(content) for needed in files for content in needed.values())
+    total = config.a + config.b + carried
+    return Output({"sum": total}, {"total.txt": str(total).encode()})
+
+
+def fail(config: Sum, *files: Files) -> Output:
+    raise ValueError(f"cannot add {config.a} and {config.b}")
+
+
+def die(config: Sum) -> Output:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def threads(config: Sum) -> Output:
+    import torch
+
+    return Output({"threads": torch.get_num_threads(), "variable": os.environ["OMP_NUM_THREADS"]})
+
+
+@pytest.fixture(scope="session")
+def workers() -> Iterator[Pool]:
+    """Ray takes seconds to start: once for all tests. Its processes find this module by PYTHONPATH."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        with pool(jobs=2) as opened:
+            yield opened
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(quiet=True)
+
+
+# Units
+
+
+def test_a_key_follows_configuration_function_and_what_is_needed() -> None:
+    first = Unit("first", add, Sum(1, 2))
+    unit = Unit("second", add, Sum(3, 4), (first,))
+    others = [
+        Unit("second", add, Sum(3, 5), (first,)),
+        Unit("second", fail, Sum(3, 4), (first,)),
+        Unit("second", add, Sum(3, 4)),
+        Unit("second", add, Sum(3, 4), (Unit("first", add, Sum(1, 3)),)),
+    ]
+    assert len({unit.key, *(other.key for other in others)}) == 5
+    assert Unit("second", add, Sum(3, 4), (first,), cost=9.0).key == unit.key
+    assert unit.key.startswith("second-")
+
+
+def test_what_is_needed_comes_first_and_once() -> None:
+    first = Unit("first", add, Sum(1, 2))
+    second = Unit("second", add, Sum(3, 4), (first,))
+    third = Unit("third", add, Sum(3, 4), (first, second))
+    assert [unit.name for unit in closure([third, second, Unit("first", add, Sum(1, 2))])] == [
+        "first",
+        "second",
+        "third",
+    ]
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "folder/file.json"
+    write_whole(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(path, "new \ud800")
+    assert path.read_text() == "old"
+
+
+def test_a_half_written_result_is_not_done(tmp_path: Path) -> None:
+    store, unit = Store(tmp_path), Unit("unit", add, Sum(1, 2))
+    store.keep(unit, add(unit.config), {"cpu": 1.0})
+    (path,) = (tmp_path / "units").glob("*.json")
+    whole = path.read_text()
+    assert store.result(unit) == json.loads(whole)
+    path.write_text(whole[: len(whole) // 2])
+    assert store.result(unit) is None
+    path.write_text(whole)
+    (kept,) = (tmp_path / "policies").glob("*/total.txt")
+    kept.unlink()
+    assert store.result(unit) is None
+
+
+# The runner
+
+
+def test_units_run_once_and_get_the_files_of_what_they_need(
+    workers: Pool, console: Console, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    store = Store(tmp_path / "kept")
+    first = Unit("first", add, Sum(1, 2, str(log)))
+    second = Unit("second", add, Sum(10, 0, str(log)), (first,))
+    assert run_units([second, first], store, workers, console) == []
+    result = store.result(second)
+    assert result is not None
+    assert result["figures"] == {"sum": 13}
+    assert result["config"]["a"] == 10
+    assert result["seconds"]["cpu"] >= 0
+    third = Unit("third", add, Sum(100, 0, str(log)), (second,))
+    assert run_units([third], store, workers, console) == []
+    assert log.read_text().splitlines() == ["1+2", "10+0", "100+0"]
+    assert (store.result(third) or {})["figures"] == {"sum": 113}
+
+
+def test_the_same_unit_gives_the_same_figures(workers: Pool, console: Console, tmp_path: Path) -> None:
+    unit = Unit("unit", add, Sum(1, 2))
+    contents = []
+    for name in ("one", "two"):
+        run_units([unit], Store(tmp_path / name), workers, console)
+        (path,) = (tmp_path / name / "units").iterdir()
+        content = json.loads(path.read_text())
+        content.pop("seconds")
+        contents.append((path.name, content))
+    assert contents[0] == contents[1]
+
+
+def test_a_failing_unit_is_named_and_the_others_go_on(
+    workers: Pool, console: Console, tmp_path: Path
+) -> None:
+    broken = Unit("broken", fail, Sum(3, 4))
+    dead = Unit("dead", die, Sum(0, 0))
+    units = [broken, dead, Unit("after", add, Sum(1, 1), (broken,)), Unit("fine", add, Sum(1, 2))]
+    store = Store(tmp_path)
+    failures = {failure.unit.name: failure.error for failure in run_units(units, store, workers, console)}
+    assert failures.keys() == {"broken", "dead", "after"}
+    assert "ValueError: cannot add 3 and 4" in failures["broken"]
+    assert "died" in failures["dead"] or "crashed" in failures["dead"].lower()
+    assert failures["after"] == "needs broken, which failed"
+    assert [store.result(unit) is not None for unit in units] == [False, False, False, True]
+
+
+def test_each_process_has_one_thread(workers: Pool, console: Console, tmp_path: Path) -> None:
+    unit = Unit("threads", threads, Sum(0, 0))
+    run_units([unit], Store(tmp_path), workers, console)
+    result = Store(tmp_path).result(unit)
+    assert result is not None
+    assert result["figures"] == {"threads": 1, "variable": "1"}
+
+
+INTERRUPTED = """
+import sys, time
+from pathlib import Path
+from rich.console import Console
+from taskprog.experiments.pool import pool
+from taskprog.experiments.runner import run_units
+from taskprog.experiments.unit import Store, Unit
+from test_experiments import Sum, add, endless
+
+folder = Path(sys.argv[1])
+units = [Unit("quick", add, Sum(1, 2)), Unit("endless", endless, Sum(0, 0, str(folder / "started")))]
+with pool(jobs=1) as workers:
+    run_units(units, Store(folder), workers, Console(quiet=True))
+"""
+
+
+def endless(config: Sum) -> Output:
+    Path(config.log).write_text(str(os.getpid()), encoding="utf-8")
+    while True:
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    """A process that runs; one that ended and was not waited for is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def descendants(pid: int) -> set[int]:
+    found: set[int] = set()
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, path.read_text().split()):
+            found |= {child} | descendants(child)
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_ctrl_c_keeps_what_is_done_and_leaves_no_process(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, str(tmp_path)],
+        env=environment,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    started = tmp_path / "started"
+    while not (started.exists() and started.read_text()):
+        assert process.poll() is None
+        time.sleep(0.05)
+    children = descendants(process.pid)
+    assert int(started.read_text()) in children
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert "KeyboardInterrupt" in errors
+    deadline = time.monotonic() + 10
+    while any(alive(pid) for pid in children):
+        assert time.monotonic() < deadline, "processes are left"
+        time.sleep(0.05)
+    assert [path.name.split("-")[0] for path in (tmp_path / "units").iterdir()] == ["quick"]
+
+
+# Figures
+
+
+def measured(n: int, successes: int, **causes: int) -> Output:
+    spaced = {name.replace("_", " "): count for name, count in causes.items()}
+    return Output(
+        {
+            "n": n,
+            "successes": successes,
+            "rate": successes / n,
+            "causes": spaced,
+            "details": {"pick: another object": n - successes},
+            "decisions": 10.0 * n,
+            "primitives": 2.0,
+        }
+    )
+
+
+def kept_row(store: Store, labels: dict[str, str | int], outputs: dict[int, Output | None]) -> Row:
+    """A row of units with these results; None stays to be done."""
+    name = "-".join(str(value) for value in labels.values()).replace(" ", "_")
+    units = {seed: Unit(f"{name}-seed{seed}", add, Sum(seed, 0)) for seed in outputs}
+    for seed, output in outputs.items():
+        if output is not None:
+            store.keep(units[seed], output, {"cpu": 1.5, "wall": 2.0})
+    return Row(labels, units)
+
+
+def test_rows_pool_the_seeds(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    row = kept_row(
+        store,
+        {"model": "NTP"},
+        {0: measured(100, 90, wrong_scope=6, no_return=4), 1: measured(300, 290, wrong_scope=10), 2: None},
+    )
+    result = pooled(row, store)
+    assert result is not None
+    assert (result["n"], result["successes"], result["rate"]) == (400, 380, 0.95)
+    assert result["interval"] == [round(bound, 6) for bound in wilson(380, 400)]
+    assert [seed["rate"] for seed in result["seeds"].values()] == [0.9, 290 / 300]
+    assert result["missing_seeds"] == [2]
+    assert result["causes"] == {"wrong scope": 16, "no return": 4}
+    assert result["decisions"] == (1000 * 100 + 3000 * 300) / 400
+    assert result["cpu_seconds"] == 3.0
+    assert pooled(Row({}, {0: Unit("never", add, Sum(0, 0))}), store) is None
+
+
+def stacking_figure(store: Store) -> Figure:
+    rows = [
+        kept_row(
+            store, {"test": test, "model": model, "tasks": tasks}, {0: measured(100, rate, manipulation=5)}
+        )
+        for test in ("seen", "unseen", "topology")
+        for model, rate in (("NTP+", 99), ("NTP", 80))
+        for tasks in (50, 1000)
+    ]
+    rows.append(kept_row(store, {"test": "seen", "model": "Flat", "tasks": 50}, {0: None}))
+    return Figure("fig5", "Stacking", ("A note.",), rows, across="tasks", apart="test")
+
+
+def test_a_page_has_the_figures_the_failures_and_the_command(tmp_path: Path) -> None:
+    results, page = tmp_path / "results", tmp_path / "results.md"
+    path = write_figure(stacking_figure(Store(tmp_path)), Store(tmp_path), results, "taskprog paper --quick")
+    picture = draw(path)
+    write_page(results, page)
+    text = page.read_text()
+    low, high = wilson(99, 100)
+    assert f"| NTP+ | 100 | 99.0 ({100 * low:.1f}–{100 * high:.1f}) | 99.0" in text
+    assert "| unseen | NTP | 40 of 200 | manipulation 10 | pick: another object 40 |" in text
+    assert "taskprog paper --quick" in text
+    assert "1 rows lack" in text
+    assert picture is not None
+    assert f"](results/{picture.name})" in text
+    figure = json.loads(path.read_text())
+    assert figure["missing"] == [{"test": "seen", "model": "Flat", "tasks": 50}]
+
+
+def test_pictures_show_the_rates(tmp_path: Path) -> None:
+    path = write_figure(stacking_figure(Store(tmp_path)), Store(tmp_path), tmp_path, "")
+    panels = plots.block_stacking(json.loads(path.read_text())).axes
+    assert [panel.get_title() for panel in panels] == list(plots.PANELS.values())
+    lines = {line.lines[0].get_color(): list(line.lines[0].get_ydata()) for line in panels[1].containers}
+    assert sorted(lines.values()) == [[0.8, 0.8], [0.99, 0.99]]
+    assert [round(y) for y in panels[0].get_ylim()] == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["fig6", "ablations", "cost"])
+def test_every_figure_has_a_picture(name: str, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    point = {"step": 1, "loss": 0.5, "errors": {"pick": 0.1}}
+    trained = Output({"parameters": 1, "steps": 2, "recordings": 3, "decisions": 4, "curve": [point, point]})
+    rows = [
+        kept_row(store, {"model": "NTP", "objects": objects}, {0: measured(10, 5), 1: measured(10, 7)})
+        for objects in (4, 8)
+    ]
+    if name == "cost":
+        labels: dict[str, str | int] = {"family": "block_stacking", "model": "NTP", "tasks": 50}
+        rows = [kept_row(store, labels, {0: trained, 1: trained})]
+    figure = Figure(name, "Title", (), rows, costs=name == "cost")
+    path = draw(write_figure(figure, store, tmp_path / "results", "taskprog paper"))
+    assert path is not None
+    assert path.read_bytes().startswith(b"\x89PNG")
+    write_page(tmp_path / "results", tmp_path / "page.md")
+    assert "| NTP" in (tmp_path / "page.md").read_text().replace("block_stacking | ", "")
