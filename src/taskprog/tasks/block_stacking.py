@@ -56,7 +56,7 @@ SHAPES: tuple[tuple[tuple[int, ...], int], ...] = (
     ((2, 3, 3), 221),
     ((4, 4), 121),
 )
-MORE_TOWERS = 0.8  # probability of one tower more, in tasks that ``SHAPES`` does not cover
+MORE_TOWERS = 0.9  # probability of one tower more, in tasks that ``SHAPES`` does not cover
 
 
 def cube_names(count: int) -> tuple[str, ...]:

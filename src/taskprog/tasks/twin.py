@@ -76,7 +76,8 @@ class TwinDomain:
             self._alike.setdefault(body.name, []).append(index)
         self._names = tuple(self._alike)
         self._seen = self.positions  # detections of the last observation
-        self._shown = {name: alike[0] for name, alike in self._alike.items()}  # which bodies these are of
+        self._first = {name: alike[0] for name, alike in self._alike.items()}
+        self._shown = self._first  # the body of each name that was observed last
         self._primitives = 0
         last = min(MEDDLE_FIRST, PRIMITIVES * len(self.relations) - 1)
         self._meddle_at = int(rng.integers(last)) if self._disturbances.meddle_once and last > 0 else -1
@@ -87,7 +88,7 @@ class TwinDomain:
         if self._held is not None:
             seen[self._held] = self._tool + self._offset
         self._seen = seen
-        names, yaws = self._names, self._yaws
+        names, yaws, self._shown = self._names, self._yaws, self._first
         if len(names) < len(self._bodies) or self._bed:
             self._shown = self._visible(seen)
             names, chosen = tuple(self._shown), list(self._shown.values())
