@@ -58,25 +58,22 @@ def dense_tracks(
     hand = rng.uniform() < 0.5
     speed = video.speed * (rng.uniform(0.25, 0.9) if hand else rng.uniform(0.06, 0.25))
     rests = (0.4, 2.0) if hand else (1.5, 6.0)
-    truth = layout.positions.copy()
-    apparent = truth + rng.normal(0.0, noise.offset, truth.shape)
+    apparent = layout.positions + rng.normal(0.0, noise.offset, layout.positions.shape)
+    paths = _carries(steps, bodies, layout.positions.copy(), speed, video.pause, rng)
     seconds = rng.uniform(*rests, size=len(steps) + 1) / video.speed
     waits = np.maximum(2, np.rint(seconds * FRAME_RATE)).astype(int).tolist()
     pieces = [np.broadcast_to(apparent, (waits[0], *apparent.shape))]
     carried: list[int] = []
-    for (a, b), wait in zip(steps, waits[1:], strict=True):
-        target = _destination(bodies, truth, a, b, rng)
-        path = _carry(truth[a], target, speed, video.pause, rng)
+    for (a, _), path, wait in zip(steps, paths, waits[1:], strict=True):
         frames = np.broadcast_to(apparent, (len(path), *apparent.shape)).copy()
         frames[:, a] = path + _carried_noise(len(path), rng, noise)
         if rng.uniform() < noise.jump_probability:
-            other = int(rng.choice([c for c in range(len(truth)) if c != a]))
+            other = int(rng.choice([c for c in range(len(bodies)) if c != a]))
             start, stop = np.sort(rng.integers(0, len(path) + 1, 2))
             frames[start:stop, other, :2] += rng.uniform(-noise.jump, noise.jump, 2) / np.sqrt(2)
         pieces.append(frames)
-        truth[a] = target
         apparent = apparent.copy()
-        apparent[a] = target + rng.normal(0.0, noise.offset, 3)
+        apparent[a] = path[-1] + rng.normal(0.0, noise.offset, 3)
         pieces.append(np.broadcast_to(apparent, (wait, *apparent.shape)))
         carried += [a, NOTHING_HELD]
     positions = np.concatenate(pieces, dtype=np.float32)
@@ -88,6 +85,23 @@ def dense_tracks(
     kept = rng.uniform(size=len(positions)) >= noise.missed
     kept[0] = True
     return Tracks(tracks.times[kept], tracks.positions[kept], tracks.held[kept])
+
+
+def _carries(
+    steps: Sequence[tuple[int, int]],
+    bodies: Sequence[Body],
+    at: NDArray[np.float64],
+    speed: float,
+    pause: float,
+    rng: np.random.Generator,
+) -> list[NDArray[np.float64]]:
+    """The true path of what is carried in each step; ``at`` (N, 3) becomes where all end."""
+    paths = []
+    for a, b in steps:
+        target = _destination(bodies, at, a, b, rng)
+        paths.append(_carry(at[a], target, speed, pause, rng))
+        at[a] = target
+    return paths
 
 
 def _destination(
@@ -114,9 +128,10 @@ def _carry(
     across = math.dist(start[:2], target[:2])
     arrival = np.array([0.0, rise, rise + across, rise + across + sink]) / speed
     moments = np.linspace(0.0, arrival[-1], max(4, round(arrival[-1] * FRAME_RATE)))
-    if rng.uniform() < pause:
-        at = int(rng.integers(0, len(moments)))
-        moments = np.insert(moments, at, np.full(int(rng.integers(5, 40)), moments[at]))
+    pauses, share, length = rng.uniform(), rng.uniform(), int(rng.integers(5, 40))
+    if pauses < pause:
+        at = int(share * len(moments))
+        moments = np.insert(moments, at, np.full(length, moments[at]))
     return np.stack([np.interp(moments, arrival, corners[:, axis]) for axis in range(3)], axis=1)
 
 

@@ -83,12 +83,11 @@ class Expert:
     def decide(self, frame: Frame, observation: Observation) -> Decision:
         """See ``taskprog.machine.Planner``."""
         if frame.op.name == self._root:
-            at = _places(observation)
-            todo = next((k for k in range(len(self.steps)) if not self._done(k, at)), None)
-            if todo is None:
+            undone = self.undone(observation)
+            if not undone:
                 return Decision(None, end=True)
-            self._step = todo
-            return Decision(self._call(self.carry), self.scope(todo, self.carry) or frame.scope)
+            self._step = undone[0]
+            return Decision(self._call(self.carry), self.scope(self._step, self.carry) or frame.scope)
         step = self.shown(frame.scope)
         decision = self.act(frame.op.name, self._step if step is None else step, observation)
         if decision.call is not None and decision.call.op.kind is OpKind.PROGRAM and decision.scope is None:
@@ -99,7 +98,7 @@ class Expert:
         """What a program other than the root does for a step; without a scope where nothing labels it."""
         a, b = self.steps[step]
         if program == self.carry:
-            if observation.holding and _at(observation, a, GRASP_OFFSET, HELD_RADIUS, HELD_RADIUS):
+            if self._holds(observation, a):
                 return Decision(self._call(self._put), self.scope(step, self._put), end=True)
             return Decision(self._call("pick"), self.scope(step, "pick"))
         if program == "pick":
@@ -116,8 +115,8 @@ class Expert:
 
     def undone(self, observation: Observation) -> list[int]:
         """The steps that are not done, in order."""
-        at = _places(observation)
-        return [k for k in range(len(self.steps)) if not self._done(k, at)]
+        at = dict(zip(observation.names, observation.positions.tolist(), strict=True))
+        return [k for k in range(len(self.steps)) if not self._done(k, observation, at)]
 
     def ready(self, undone: Sequence[int]) -> list[int]:
         """Those undone steps that can be done now: what they put something on needs not be moved any more."""
@@ -145,15 +144,15 @@ class Expert:
             self._calls[key] = Call(self._library[name], args)
         return self._calls[key]
 
-    def _done(self, step: int, at: Mapping[str, list[float]]) -> bool:
+    def _holds(self, observation: Observation, name: str) -> bool:
+        return observation.holding and _at(observation, name, GRASP_OFFSET, HELD_RADIUS, HELD_RADIUS)
+
+    def _done(self, step: int, observation: Observation, at: Mapping[str, list[float]]) -> bool:
         a, b = self.steps[step]
         if a not in at:
             return True  # seen no more
-        return stands_on(self._bodies[a], self._bodies[b], at[a], at[b], ON_HEIGHT)
-
-
-def _places(observation: Observation) -> dict[str, list[float]]:
-    return dict(zip(observation.names, observation.positions.tolist(), strict=True))
+        stands = stands_on(self._bodies[a], self._bodies[b], at[a], at[b], ON_HEIGHT)
+        return stands and not self._holds(observation, a)
 
 
 def _at(

@@ -133,7 +133,7 @@ class TableCleanup(CarryingFamily):
         if not stacked:
             raise ValueError("a task needs a tray on a tray, such as tray_1>tray_0")
         order = (stacked[0][1], *(a for a, _ in stacked))
-        task = CleanupTask(order, tuple(a for a, _ in steps[len(stacked) :]))
+        task = CleanupTask(order, tuple(a for a, _ in steps if a not in trays))
         if not task.cutlery:
             raise ValueError("a task needs a piece of cutlery, such as fork>tray_1")
         repeated = [name for name in (*order, *task.cutlery) if (*order, *task.cutlery).count(name) > 1]
