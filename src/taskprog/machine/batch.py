@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from taskprog.machine.machine import Ask, Decision, Machine, PlannerError, RunResult
@@ -29,10 +28,13 @@ def run_many(
 ) -> list[RunResult]:
     """Run every machine to its end, as ``Machine.run`` would; their own planners are not asked.
 
+    Args:
+        traces: to write into; without them nothing is written, which takes a third of the time off.
+
     Raises:
         ValueError: the arguments' lengths differ.
     """
-    chosen = traces if traces is not None else [Trace() for _ in machines]
+    chosen = traces if traces is not None else [None] * len(machines)
     runs = [
         machine.steps(specification, trace)
         for machine, specification, trace in zip(machines, specifications, chosen, strict=True)
@@ -51,7 +53,7 @@ def run_many(
         except StopIteration as stopped:
             results[index] = stopped.value
         else:
-            waiting.append(replace(ask, run=index))
+            waiting.append(Ask(ask.frame, ask.observation, index))
 
     for index in range(len(runs)):
         proceed(index, None)

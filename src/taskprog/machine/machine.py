@@ -174,7 +174,7 @@ class Machine:
 
         A ``PlannerError`` thrown into it ends the run, as one raised by its planner would.
         """
-        run = _Run(self, specification, trace or Trace(), cancel or CancelToken())
+        run = _Run(self, specification, trace, cancel or CancelToken())
         try:
             result = yield from run.loop()
         except ObservationError as error:
@@ -195,7 +195,13 @@ class Machine:
 class _Run:
     """State of one run of a machine."""
 
-    def __init__(self, machine: Machine, specification: TaskSpecification, trace: Trace, cancel: CancelToken):
+    def __init__(
+        self,
+        machine: Machine,
+        specification: TaskSpecification,
+        trace: Trace | None,
+        cancel: CancelToken,
+    ):
         self.machine = machine
         self.specification = specification
         self.trace = trace
@@ -214,12 +220,14 @@ class _Run:
     def record(
         self, kind: EventKind, call: Call, scope: Scope, depth: int, outcome: str = "", message: str = ""
     ) -> None:
+        if self.trace is None:
+            return
         stack = self.machine.stack
         caller = stack[depth - 1].op.name if 0 < depth <= len(stack) else ""
         self.trace.add(
             Event(
                 kind,
-                0,
+                len(self.trace.events),
                 self.now,
                 self.steps,
                 depth,
@@ -268,7 +276,8 @@ class _Run:
             frame = stack[-1]
             decision = yield Ask(frame, observation)
             self.steps += 1
-            stack[-1] = frame = replace(frame, last=decision.end, state=decision.state)
+            if decision.end or decision.state is not frame.state:
+                stack[-1] = frame = replace(frame, last=decision.end, state=decision.state)
             if decision.call is None:
                 self.pop()
                 continue

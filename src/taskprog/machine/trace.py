@@ -98,8 +98,9 @@ class Trace:
     listener: Callable[[Event], None] | None = field(default=None, repr=False, compare=False)
 
     def add(self, event: Event) -> Event:
-        """Append an event; its index is set here."""
-        event = replace(event, index=len(self.events))
+        """Append an event; its index is set right here, if it is not already."""
+        if event.index != len(self.events):
+            event = replace(event, index=len(self.events))
         self.events.append(event)
         if self.listener is not None:
             self.listener(event)

@@ -62,24 +62,28 @@ def dense_tracks(
     paths = _carries(steps, bodies, layout.positions.copy(), speed, video.pause, rng)
     seconds = rng.uniform(*rests, size=len(steps) + 1) / video.speed
     waits = np.maximum(2, np.rint(seconds * FRAME_RATE)).astype(int).tolist()
-    pieces = [np.broadcast_to(apparent, (waits[0], *apparent.shape))]
-    carried: list[int] = []
+    lengths = [waits[0]]
+    for path, wait in zip(paths, waits[1:], strict=True):
+        lengths += (len(path), wait)
+    positions = rng.standard_normal((sum(lengths), *apparent.shape), np.float32)
+    positions *= noise.jitter
+    positions[: lengths[0]] += apparent
+    held = [NOTHING_HELD]
+    first = lengths[0]
     for (a, _), path, wait in zip(steps, paths, waits[1:], strict=True):
-        frames = np.broadcast_to(apparent, (len(path), *apparent.shape)).copy()
+        frames = positions[first : first + len(path)]
+        frames += apparent
         frames[:, a] = path + _carried_noise(len(path), rng, noise)
         if rng.uniform() < noise.jump_probability:
             other = int(rng.choice([c for c in range(len(bodies)) if c != a]))
             start, stop = np.sort(rng.integers(0, len(path) + 1, 2))
             frames[start:stop, other, :2] += rng.uniform(-noise.jump, noise.jump, 2) / np.sqrt(2)
-        pieces.append(frames)
-        apparent = apparent.copy()
         apparent[a] = path[-1] + rng.normal(0.0, noise.offset, 3)
-        pieces.append(np.broadcast_to(apparent, (wait, *apparent.shape)))
-        carried += [a, NOTHING_HELD]
-    positions = np.concatenate(pieces, dtype=np.float32)
-    jitter = noise.jitter * rng.standard_normal(positions.shape, np.float32)
-    held = _jittered([NOTHING_HELD, *carried], [len(piece) for piece in pieces], rng, noise.cue)
-    tracks = Tracks(np.arange(len(positions)) / FRAME_RATE, positions + jitter, held)
+        first += len(path) + wait
+        positions[first - wait : first] += apparent
+        held += (a, NOTHING_HELD)
+    cue = _jittered(held, lengths, rng, noise.cue)
+    tracks = Tracks(np.arange(len(positions)) / FRAME_RATE, positions, cue)
     if noise.missed == 0.0:
         return tracks
     kept = rng.uniform(size=len(positions)) >= noise.missed

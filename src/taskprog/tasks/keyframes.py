@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -122,11 +123,15 @@ def _along(path: NDArray[np.floating], first: int) -> list[int]:
     """
     half = SMOOTHING // 2
     padded = np.concatenate([path[:1].repeat(half, 0), path, path[-1:].repeat(half, 0)])
-    smooth = np.lib.stride_tricks.sliding_window_view(padded, SMOOTHING, axis=0).mean(-1)
+    sums = np.cumsum(padded, axis=0, dtype=np.float64)
+    sums[SMOOTHING:] -= sums[:-SMOOTHING].copy()
+    smooth = (sums[SMOOTHING - 1 :] / SMOOTHING).tolist()
     kept = [0]
+    last = smooth[0]
     for i in range(1, len(path) - 1):
-        if np.linalg.norm(smooth[i] - smooth[kept[-1]]) >= SPACING:
+        if math.dist(smooth[i], last) >= SPACING:
             kept.append(i)
+            last = smooth[i]
     if len(kept) < FEWEST - 1 and len(path) >= FEWEST:
         kept.append((len(path) - 1) // 2)
     if len(path) > 1:
