@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from batch_planner import Separate
 
 from taskprog.machine import (
     Call,
@@ -18,6 +17,7 @@ from taskprog.machine import (
     Observation,
     PlannerError,
     Scope,
+    Separate,
     flattened,
 )
 from taskprog.tasks.block_stacking import LIBRARY, PLACE_OFFSET, BlockStacking

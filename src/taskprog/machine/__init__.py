@@ -1,6 +1,6 @@
 """Programs, call stacks and traces, free of ROS, torch and PyBullet."""
 
-from taskprog.machine.batch import BatchPlanner, run_many
+from taskprog.machine.batch import BatchPlanner, Separate, run_many
 from taskprog.machine.cancel import CancelToken
 from taskprog.machine.domain import Domain, Observation, ObservationError, Outcome, OutcomeCode
 from taskprog.machine.flat import FlatPlanner, flattened
@@ -47,6 +47,7 @@ __all__ = [
     "RunCode",
     "RunResult",
     "Scope",
+    "Separate",
     "TaskSpecification",
     "Trace",
     "flattened",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from taskprog.machine.machine import Ask, Decision, Machine, PlannerError, RunResult
+from taskprog.machine.machine import Ask, Decision, Machine, Planner, PlannerError, RunResult
 from taskprog.machine.specification import TaskSpecification
 from taskprog.machine.trace import Trace
 
@@ -18,6 +18,37 @@ class BatchPlanner(Protocol):
 
     def decide_many(self, asks: Sequence[Ask]) -> list[Decision | PlannerError]:
         """A decision for each ask, in order, or why there is none."""
+
+
+class Separate:
+    """A batch planner that gives each run, over all batches, the next one of some planners."""
+
+    def __init__(self, planners: Sequence[Planner]):
+        self._left: Iterator[Planner] = iter(planners)
+        self._asked: list[Planner] = []
+        self._failed: dict[int, PlannerError] = {}
+
+    def begin_many(self, specifications: Sequence[TaskSpecification]) -> None:
+        """See ``BatchPlanner``."""
+        self._asked = [next(self._left) for _ in specifications]
+        self._failed = {}
+        for run, (planner, specification) in enumerate(zip(self._asked, specifications, strict=True)):
+            try:
+                planner.begin(specification)
+            except PlannerError as error:
+                self._failed[run] = error
+
+    def decide_many(self, asks: Sequence[Ask]) -> list[Decision | PlannerError]:
+        """See ``BatchPlanner``."""
+        return [self._decide(ask) for ask in asks]
+
+    def _decide(self, ask: Ask) -> Decision | PlannerError:
+        if ask.run in self._failed:
+            return self._failed[ask.run]
+        try:
+            return self._asked[ask.run].decide(ask.frame, ask.observation)
+        except PlannerError as error:
+            return error
 
 
 def run_many(
