@@ -5,47 +5,49 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
-from taskprog.cli.main import main
 from taskprog.machine import (
+    Ask,
     Decision,
     Demonstration,
     Frame,
-    Library,
+    Machine,
     Observation,
-    Op,
-    OpKind,
     PlannerError,
     Scope,
+    flattened,
+    run_many,
 )
-from taskprog.planners.ntp.checkpoint import CONFIG, WEIGHTS, new_model, save_policy
-from taskprog.planners.ntp.dataset import DataConfig, Recording, collate, record_all, thinned
-from taskprog.planners.ntp.features import Video, relations
-from taskprog.planners.ntp.model import END, INSIDE, OUTSIDE, START, ModelConfig, decode_scopes
-from taskprog.planners.ntp.objective import scope_labels
+from taskprog.planners.ntp.batches import Group, TraceSet
+from taskprog.planners.ntp.checkpoint import CONFIG, WEIGHTS, library_of, new_model, save_policy
+from taskprog.planners.ntp.config import ModelConfig, Returns, Sight
+from taskprog.planners.ntp.dataset import DataConfig, Recording, record_all, thinned
+from taskprog.planners.ntp.features import Frames, relations
+from taskprog.planners.ntp.model import NTPModel
 from taskprog.planners.ntp.planner import CheckpointError, NTPPlanner
+from taskprog.planners.ntp.presets import ABLATIONS, MODELS, RELATIONAL, configuration, relabelled
+from taskprog.planners.ntp.scoping import END, INSIDE, OUTSIDE, START, decode_scopes, scope_labels
 from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings, unseen_tasks
 from taskprog.resources import share_dir
 from taskprog.tasks.block_stacking import (
     LIBRARY,
-    OFFSETS,
+    BlockStacking,
     StackingTask,
     demonstrated_steps,
-    generate_tasks,
     random_layout,
-    transports,
 )
-from taskprog.tasks.demonstrator import demonstrate
-from taskprog.tasks.evaluation import Conditions, Summary, evaluate
+from taskprog.tasks.conditions import Conditions, Disturbances, VideoConditions, WorldNoise
+from taskprog.tasks.evaluation import Summary, evaluate
 from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE
 
+FAMILY = BlockStacking()
 SMALL = ModelConfig(relation_bits=4, relation_hidden=8, channels=8, embedding=8, hidden=16)
 SHORT = TrainConfig(tasks=12, steps=12, videos=4, decisions=4, warmup=4, model=SMALL)
 
@@ -56,7 +58,7 @@ def recordings() -> list[Recording]:
 
 
 def demonstration(text: str = "1>0 2>1 5>4", seed: int = 0) -> Demonstration:
-    return demonstrate(StackingTask.parse(text), random_layout(seed), np.random.default_rng(seed))
+    return FAMILY.demonstrate(StackingTask.parse(text), np.random.default_rng(seed), VideoConditions())
 
 
 def observation(names: tuple[str, ...] = CUBE_NAMES, seed: int = 9) -> Observation:
@@ -65,9 +67,13 @@ def observation(names: tuple[str, ...] = CUBE_NAMES, seed: int = 9) -> Observati
     return Observation(0.0, names, positions, np.zeros(len(names), np.float32), gripper, False, False)
 
 
-def untrained(seed: int = 0) -> NTPPlanner:
+def model_of(config: ModelConfig) -> NTPModel:
+    return new_model(config, library_of(FAMILY, config), len(FAMILY.offsets))
+
+
+def untrained(seed: int = 0, config: ModelConfig = SMALL) -> NTPPlanner:
     torch.manual_seed(seed)
-    return NTPPlanner(new_model(SMALL, LIBRARY, len(OFFSETS)), LIBRARY, OFFSETS)
+    return NTPPlanner(model_of(config), FAMILY, library_of(FAMILY, config))
 
 
 # Features
@@ -77,8 +83,8 @@ def test_relations_do_not_change_when_the_table_is_turned_or_shifted() -> None:
     positions = random_layout(0).positions
     positions[3] = positions[2] + [0.005, 0.0, CUBE_SIZE]
     turn = np.array([[math.cos(1.0), -math.sin(1.0), 0], [math.sin(1.0), math.cos(1.0), 0], [0, 0, 1]])
-    here = relations(torch.tensor(positions))
-    there = relations(torch.tensor(positions @ turn.T + [0.3, -0.2, 0.1]))
+    here = relations(torch.tensor(positions), CUBE_SIZE)
+    there = relations(torch.tensor(positions @ turn.T + [0.3, -0.2, 0.1]), CUBE_SIZE)
     torch.testing.assert_close(here, there, atol=1e-5, rtol=1e-5)
     flat, height = here[2, 3].tolist()
     assert flat == pytest.approx(0.005 / CUBE_SIZE, abs=1e-3)
@@ -90,30 +96,34 @@ def test_scope_labels_and_decoding_are_inverse() -> None:
     labels = scope_labels(torch.tensor([[[2, 6]]]), 8)
     assert labels[0, 0].tolist() == [OUTSIDE, OUTSIDE, START, INSIDE, INSIDE, END, OUTSIDE, OUTSIDE]
     logits = torch.nn.functional.one_hot(labels, 4).float() * 10
-    for scope in ([0, 8], [1, 7], [2, 6]):
-        assert decode_scopes(logits, torch.tensor([[scope]])).tolist() == [[[2, 6]]]
+    for joint in (True, False):
+        for length in (6, 7, 8):
+            assert decode_scopes(logits, torch.tensor([length]), joint).tolist() == [[[2, 6]]]
 
 
-def test_a_decoded_scope_never_leaves_its_callers_nor_ends_before_it_starts() -> None:
+@pytest.mark.parametrize("joint", [True, False])
+def test_a_decoded_scope_never_leaves_its_callers_nor_ends_before_it_starts(joint: bool) -> None:
     generator = torch.Generator().manual_seed(0)
-    for start, stop in ((3, 9), (0, 12), (4, 6)):
-        scope = torch.tensor([start, stop]).expand(300, 2)
-        first, last = decode_scopes(torch.randn(300, 12, 4, generator=generator) * 5, scope).T
-        assert (first >= start).all()
-        assert (last - first >= 2).all()
-        assert (last <= stop).all()
-    single = torch.tensor([[3, 4]])
-    assert decode_scopes(torch.randn(1, 12, 4, generator=generator), single).tolist() == [[3, 4]]
+    for length in (9, 12, 2):
+        labels = torch.randn(300, 1, 12, 4, generator=generator) * 5
+        first, stop = decode_scopes(labels, torch.full((300,), length), joint)[:, 0].T
+        assert (first >= 0).all()
+        assert (stop > first).all()
+        assert (stop <= length).all()
+    one = decode_scopes(torch.randn(1, 1, 12, 4, generator=generator), torch.tensor([1]), joint)
+    assert one.tolist() == [[[0, 1]]]
 
 
 def test_start_and_end_are_decoded_together() -> None:
     """The likeliest end lies before the likeliest start: the likelier pair of both wins."""
-    probability = torch.full((2, 6, 4), 0.01)
-    probability[0, 0, START], probability[0, 4, START] = 0.3, 0.4
-    probability[0, 3, END], probability[0, 5, END] = 0.9, 0.1
-    probability[1, 0, START], probability[1, 2, START] = 0.05, 0.9
-    probability[1, 1, END], probability[1, 4, END] = 0.5, 0.4
-    assert decode_scopes(probability.log(), torch.tensor([[0, 6], [0, 6]])).tolist() == [[0, 4], [2, 5]]
+    probability = torch.full((2, 1, 6, 4), 0.01)
+    probability[0, 0, 0, START], probability[0, 0, 4, START] = 0.3, 0.4
+    probability[0, 0, 3, END], probability[0, 0, 5, END] = 0.9, 0.1
+    probability[1, 0, 0, START], probability[1, 0, 2, START] = 0.05, 0.9
+    probability[1, 0, 1, END], probability[1, 0, 4, END] = 0.5, 0.4
+    labels, length = probability.log(), torch.tensor([6, 6])
+    assert decode_scopes(labels, length)[:, 0].tolist() == [[0, 4], [2, 5]]
+    assert decode_scopes(labels, length, joint=False)[:, 0].tolist() == [[4, 6], [2, 5]]
 
 
 # Decisions
@@ -153,9 +163,9 @@ def test_renumbered_cubes_give_the_renumbered_decision(program: str) -> None:
 
 
 def test_the_shipped_policy_goes_on_where_the_scene_is_in_whatever_order_objects_come() -> None:
-    planner = NTPPlanner.load(share_dir() / "models/policies/block_stacking", LIBRARY)
+    planner = NTPPlanner.load(share_dir() / "models/policies/block_stacking", FAMILY)
     video, seen = demonstration("1>0 2>1 5>4"), observation()
-    carries = transports(video)
+    carries = [np.flatnonzero(video.held == cube) for cube in (1, 2, 5)]
     for done, (a, b) in enumerate(((1, 0), (2, 1), (5, 4))):
         for order in (np.arange(8), np.arange(8)[::-1], np.random.default_rng(0).permutation(8)):
             names = tuple(CUBE_NAMES[i] for i in order)
@@ -163,7 +173,7 @@ def test_the_shipped_policy_goes_on_where_the_scene_is_in_whatever_order_objects
             decision = choice(planner, video, shuffled, "block_stacking")
             assert decision.call is not None
             assert decision.call.op.name == "pick_and_place"
-            assert decision.scope == (carries[done].start - 1, carries[done].stop + 1)
+            assert decision.scope == (carries[done][0] - 1, carries[done][-1] + 2)
         seen.positions[a] = seen.positions[b] + [0.004, -0.003, CUBE_SIZE + 0.002]
     assert choice(planner, video, seen, "block_stacking") == Decision(None, end=True)
 
@@ -182,34 +192,70 @@ def test_deciding_without_a_demonstration_is_an_error() -> None:
         untrained().decide(Frame(LIBRARY["pick"], Scope(0, 1)), observation())
 
 
-def test_a_batch_decides_as_one_by_one(recordings: list[Recording]) -> None:
-    """Padding a short video to the longest of a batch, and frames outside the scope, change nothing."""
-    model = new_model(SMALL, LIBRARY, len(OFFSETS))
-    chosen = sorted(recordings, key=lambda r: len(r.frames))[:: len(recordings) // 4]
-    assert len({len(r.frames) for r in chosen}) > 1
-    picked: list[tuple[Recording, NDArray[np.int64]]] = [(r, np.array([0, 5, 9])) for r in chosen]
-    video, state, _ = collate(picked)
-    batch = model(model.encode(video), state)
-    for row, (recording, steps) in enumerate(picked):
-        for column, step in enumerate(steps):
-            one_video, one_state, _ = collate([(recording, np.array([step]))])
-            start, stop = one_state.scope[0, 0].tolist()
-            cut = Video(one_video.positions[:, start:stop], one_video.held[:, start:stop])
-            one_state.scope = one_state.scope - start
-            single = model(model.encode(cut), one_state)
-            torch.testing.assert_close(batch.call[row, column], single.call[0, 0])
-            torch.testing.assert_close(batch.end[row, column], single.end[0, 0])
-            torch.testing.assert_close(batch.object[row, column], single.object[0, 0])
-            torch.testing.assert_close(batch.labels[row, column, start:stop], single.labels[0, 0])
+VARIANTS = {
+    "relational": SMALL,
+    "vector": replace(SMALL, sight=Sight.VECTOR, encoder_dilations=(1,), joint=False),
+    "recurrent": replace(SMALL, sight=Sight.VECTOR, recurrent=True),
+    "no scope": replace(SMALL, scoped=False),
+    "flat": replace(SMALL, flat=True, scoped=False, recurrent=True),
+}
+
+
+@pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS.keys())
+def test_runs_side_by_side_go_as_each_alone(config: ModelConfig) -> None:
+    """Padding, other runs and frames outside the scope change nothing, in any variant."""
+    planner = untrained(1, config)
+    tasks = FAMILY.tasks(3, 6)
+    videos = [demonstration(str(task), seed=i) for i, task in enumerate(tasks)]
+    assert len({len(video) for video in videos}) > 1
+
+    def machines() -> list[Machine]:
+        rngs = [np.random.default_rng(i) for i in range(len(tasks))]
+        worlds = [
+            FAMILY.world(t, rng, WorldNoise(), Disturbances()) for t, rng in zip(tasks, rngs, strict=True)
+        ]
+        return [Machine(planner.library, world, planner) for world in worlds]
+
+    together = run_many(machines(), videos, planner)
+    alone = [machine.run(video) for machine, video in zip(machines(), videos, strict=True)]
+    assert together == alone
+
+
+def test_a_recurrent_planner_keeps_its_memory_on_the_stack() -> None:
+    planner, video, seen = untrained(0, VARIANTS["recurrent"]), demonstration(), observation()
+    planner.begin(video)
+    frame = Frame(LIBRARY["pick"], video.whole)
+    first = planner.decide(frame, seen)
+    second = planner.decide(replace(frame, state=first.state), seen)
+    assert not torch.equal(first.state, second.state)
+    assert torch.equal(planner.decide(frame, seen).state, first.state)
+    reactive = untrained()
+    reactive.begin(video)
+    assert reactive.decide(frame, seen).state is None
+
+
+def test_decisions_of_a_window_are_made_as_one_by_one(recordings: list[Recording]) -> None:
+    model = model_of(SMALL)
+    frames, groups = TraceSet(recordings, False, True).draw(np.random.default_rng(0), 3, 12, np.ones(4))
+    whole = groups[0]
+    assert whole.state.program.shape[1] > 1
+    video = model.encode(frames)
+    together = model(video, whole.window, whole.state)
+    for k in range(whole.state.program.shape[1]):
+        part = type(whole.state)(*(v[:, k : k + 1] for v in vars(whole.state).values()))
+        single = model(video, whole.window, part)
+        torch.testing.assert_close(together.call[:, k], single.call[:, 0])
+        torch.testing.assert_close(together.labels[:, k], single.labels[:, 0])
+        torch.testing.assert_close(together.object[:, k], single.object[:, 0])
 
 
 # Data
 
 
 def test_a_task_of_the_test_half_is_never_recorded() -> None:
-    task = generate_tasks(seed=0, n=1, half="test")[0]
+    task = FAMILY.tasks(0, 1, "test")[0]
     with pytest.raises(ValueError, match="belongs to the test half: it must never be trained on"):
-        record_all([*generate_tasks(0, 2, "train"), task], 0, DataConfig())
+        record_all(FAMILY, [*FAMILY.tasks(0, 2, "train"), task], 0, DataConfig())
 
 
 def test_recordings_repeat_with_their_seed(recordings: list[Recording]) -> None:
@@ -232,15 +278,101 @@ def test_thinned_demonstrations_still_show_the_same() -> None:
     thin = thinned(video, 0.9, np.random.default_rng(0))
     assert len(thin) < len(video)
     assert demonstrated_steps(thin) == demonstrated_steps(video)
-    assert all(carry.stop - carry.start >= 2 for carry in transports(thin))
+    assert all((thin.held == cube).sum() >= 2 for cube in (1, 2, 5))
 
 
 def test_unseen_tasks_are_not_trained_on_and_not_of_the_test_half() -> None:
     unseen = unseen_tasks(SHORT, 20)
-    trained = {task.towers for task in generate_tasks(SHORT.seed, SHORT.tasks, "train")}
+    trained = {task.goal for task in FAMILY.tasks(SHORT.seed, SHORT.tasks, "train")}
     assert len(unseen) == 20
     assert {task.half for task in unseen} == {"train"}
-    assert not {task.towers for task in unseen} & trained
+    assert not {task.goal for task in unseen} & trained
+
+
+def record_some(returns: Returns, flat: bool = False) -> list[Recording]:
+    tasks = FAMILY.tasks(0, 6, "train")
+    return record_all(FAMILY, tasks, 0, DataConfig(trials=1), flat, returns)
+
+
+def test_when_programs_return() -> None:
+    """Each call of a program ends once, in its last decision, with or without a call as is asked for."""
+    mixed, letter, apart = (record_some(r) for r in (Returns.MIXED, Returns.WITH_CALL, Returns.SEPARATE))
+    root = list(LIBRARY).index("block_stacking")
+    for recordings, alone in ((mixed, {root}), (letter, set()), (apart, {0, 1, 2, 3})):
+        for r in recordings:
+            for call in set(r.activation.tolist()):
+                steps = np.flatnonzero(r.activation == call)
+                assert r.end[steps].tolist() == [0.0] * (len(steps) - 1) + [1.0]
+                assert (r.call[steps[-1]] == -1) == (r.program[steps[0]] in alone)
+    for a, b in zip(mixed, apart, strict=True):
+        calls = (r.call[r.call >= 0].tolist() for r in (a, b))
+        assert next(calls) == next(calls)  # stops come in between, calls stay in order
+
+
+def test_flat_recordings_hold_the_same_primitives_and_no_programs() -> None:
+    library, deep = list(flattened(LIBRARY)), list(LIBRARY)
+    tasks, config = FAMILY.tasks(0, 6, "train"), DataConfig(trials=1, disturbed=0.0)
+    pairs = zip(
+        record_all(FAMILY, tasks, 0, config, flat=True), record_all(FAMILY, tasks, 0, config), strict=True
+    )
+    for flat, hierarchical in pairs:
+        primitives = [deep[c] for c in hierarchical.call if c >= 0 and LIBRARY[deep[c]].callees == ()]
+        assert [library[c] for c in flat.call if c >= 0] == primitives
+        assert set(flat.activation) == {0}
+
+
+def drawn(recordings: list[Recording], **how: bool) -> list[Group]:
+    rng = np.random.default_rng(0)
+    traces = TraceSet(recordings, how.get("recurrent", False), how.get("scoped", True))
+    return traces.draw(rng, 8, 6, np.ones(len(traces.programs)), how.get("relabelled", False))[1]
+
+
+def test_whole_videos_are_shared_by_the_roots_decisions(recordings: list[Recording]) -> None:
+    whole, parts = drawn(recordings)
+    assert (whole.state.program == 0).all()
+    assert len(whole.window.length) == 8
+    assert (parts.state.program > 0).all()
+    assert parts.state.program.shape[1] == 1
+    (only,) = drawn(recordings, scoped=False)
+    assert (only.target.scope == -1).all()
+    assert only.state.program.shape == (8, 6)
+
+
+def test_sequences_hold_all_decisions_of_a_call_in_order(recordings: list[Recording]) -> None:
+    for group in drawn(recordings, recurrent=True):
+        assert (group.state.program == group.state.program[:, :1]).all()
+        lengths = group.target.weight.sum(1).long()
+        ends = group.target.end[torch.arange(len(lengths)), lengths - 1]
+        assert (ends == 1).all()
+        assert (group.target.end * group.target.weight).sum() == len(lengths)
+
+
+def test_relabelling_renames_objects_alike_everywhere(recordings: list[Recording]) -> None:
+    """An equivariant model, which cannot tell names, loses nothing and gains nothing."""
+    model, results = model_of(SMALL), []
+    for names in (False, True):
+        traces = TraceSet(recordings, False, True)
+        frames, groups = traces.draw(np.random.default_rng(2), 4, 6, np.ones(4))
+        if names:
+            order = torch.randperm(8)
+            frames = Frames(frames.positions[:, order], frames.held[:, order])
+            for group in groups:
+                group.state.positions = group.state.positions[:, :, order]
+                place = order.argsort()[group.target.object.clamp(min=0)]
+                group.target.object = torch.where(group.target.object >= 0, place, group.target.object)
+        found = [model(model.encode(frames), g.window, g.state).object for g in groups]
+        wanted = [g.target.object for g in groups]
+        results.append(
+            torch.cat([f[w >= 0].gather(1, w[w >= 0, None]) for f, w in zip(found, wanted, strict=True)])
+        )
+    torch.testing.assert_close(*results)
+    rng = np.random.default_rng(0)
+    frames, groups = TraceSet(recordings, False, True).draw(rng, 4, 6, np.ones(4), relabelled=True)
+    for group in groups:
+        held = group.window.of_frames(frames.held).sum(1)  # (B, N) the cube that is carried in each scope
+        picks = (group.state.program == list(LIBRARY).index("pick")) & (group.target.object >= 0)
+        for b, k in picks.nonzero().tolist():
+            assert held[b].argmax() == group.target.object[b, k]
 
 
 # Training
@@ -282,27 +414,35 @@ def test_an_interrupted_training_is_not_continued_with_another_configuration(
     assert not Trainer(SHORT, recordings).load_state(tmp_path / "elsewhere")
 
 
-def test_the_command_leaves_a_policy_and_its_card(tmp_path: Path) -> None:
-    sizes = ["--tasks", "4", "--trials", "1", "--steps", "3", "--check", "2", "--seed", "5"]
-    assert main(["train", "--output", str(tmp_path), *sizes]) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["MODEL_CARD.md", CONFIG, WEIGHTS]
-    NTPPlanner.load(tmp_path, LIBRARY)
-    card = (tmp_path / "MODEL_CARD.md").read_text()
-    assert "taskprog train --seed 5 --tasks 4 --trials 1 --steps 3" in card
-    assert "of 2 tasks of the training half" in card
-    assert main(["train", "--output", str(tmp_path), "--steps", "0"]) == 2
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_trains(model: str) -> None:
+    config = configuration("block_stacking", model, 4, 0)
+    config = replace(config, steps=2, videos=3, data=DataConfig(trials=1))
+    trainer = Trainer(config, make_recordings(config))
+    trainer.run()
+    assert math.isfinite(trainer.loss)
+    assert [point.step for point in trainer.history] == [1, 2]
+
+
+def test_every_difference_from_the_paper_changes_one_thing() -> None:
+    base = configuration("block_stacking", RELATIONAL, 4, 0)
+    for name, ablation in ABLATIONS.items():
+        changed = ablation.change(base)
+        assert changed != base, name
+        assert changed.steps == base.steps
+        assert (changed.model != base.model) != (changed.data != base.data), name
+    assert relabelled(base).data.relabelled
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_short_training_learns_to_do_unseen_tasks() -> None:
-    """With 600 steps all 40 are done as well; an untrained policy does none."""
+    """With a thousand steps nearly all are done; an untrained policy does none."""
     config = TrainConfig(tasks=200, steps=700)
     trainer = Trainer(config, make_recordings(config))
     trainer.run()
-    planner = NTPPlanner(trainer.model, LIBRARY, OFFSETS)
-    summary = Summary.of(evaluate(unseen_tasks(config, 40), planner, Conditions()))
-    assert summary.rate >= 0.75, summary
+    summary = Summary.of(evaluate(FAMILY, unseen_tasks(config, 40), trainer.planner(), Conditions()))
+    assert summary.rate >= 0.6, summary
 
 
 # Checkpoints
@@ -311,19 +451,25 @@ def test_a_short_training_learns_to_do_unseen_tasks() -> None:
 @pytest.fixture
 def policy(tmp_path: Path) -> Path:
     folder = tmp_path / "policy"
-    save_policy(folder, new_model(SMALL, LIBRARY, len(OFFSETS)), SMALL, LIBRARY, OFFSETS, {})
+    save_policy(folder, model_of(SMALL), FAMILY, {})
     return folder
 
 
-def test_a_saved_policy_decides_the_same(tmp_path: Path) -> None:
-    torch.manual_seed(5)
-    model = new_model(SMALL, LIBRARY, len(OFFSETS))
-    save_policy(tmp_path, model, SMALL, LIBRARY, OFFSETS, {})
+@pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS.keys())
+def test_a_saved_policy_decides_the_same(config: ModelConfig, tmp_path: Path) -> None:
+    fresh = untrained(5, config)
+    save_policy(tmp_path, fresh._model, FAMILY, {})
     video, seen = demonstration(), observation()
-    loaded = NTPPlanner.load(tmp_path, LIBRARY)
-    for program in ("block_stacking", "pick_and_place", "pick", "place"):
-        fresh = choice(NTPPlanner(model, LIBRARY, OFFSETS), video, seen, program)
-        assert choice(loaded, video, seen, program) == fresh
+    loaded = NTPPlanner.load(tmp_path, FAMILY)
+    assert loaded.library == fresh.library
+    for program in (op.name for op in fresh.library.values() if op.callees):
+        asks = [Ask(Frame(fresh.library[program], video.whole), seen)]
+        for planner in (fresh, loaded):
+            planner.begin(video)
+        (one,), (other,) = fresh.decide_many(asks), loaded.decide_many(asks)
+        assert isinstance(one, Decision)
+        assert isinstance(other, Decision)
+        assert replace(one, state=None) == replace(other, state=None)
 
 
 def truncate(folder: Path) -> None:
@@ -346,11 +492,11 @@ def change(**fields: object) -> Callable[[Path], None]:
         (lambda folder: (folder / CONFIG).unlink(), "config.json: no such file"),
         (truncate, "model.safetensors: damaged or not safetensors"),
         (lambda folder: (folder / CONFIG).write_text("{"), "config.json: not a policy's configuration"),
-        (change(format="other/2"), "format is 'other/2', expected 'taskprog-ntp/1'"),
+        (change(format="other/2"), "format is 'other/2', expected 'taskprog-ntp/2'"),
         (change(model={"channels": "many"}), "not a policy's configuration"),
         (
             change(model={**SMALL.__dict__, "hidden": 24}),
-            r"tensor core.0.bias has shape \(16,\).*asks for \(24,\)",
+            r"tensor core.first.bias has shape \(16,\).*asks for \(24,\)",
         ),
         (change(root="sorting"), "trained for the library sorting"),
     ],
@@ -360,12 +506,15 @@ def test_a_damaged_policy_is_refused_by_name(
 ) -> None:
     damage(policy)
     with pytest.raises(CheckpointError, match=reason):
-        NTPPlanner.load(policy, LIBRARY)
+        NTPPlanner.load(policy, FAMILY)
 
 
-def test_a_policy_for_another_library_or_at_no_such_place_is_refused(policy: Path) -> None:
-    other = Library("root", (Op("root", OpKind.PROGRAM, (), ("wave",)), Op("wave", OpKind.PRIMITIVE)))
+def test_a_policy_for_another_family_or_at_no_such_place_is_refused(policy: Path) -> None:
+    @dataclass(frozen=True)
+    class Other(BlockStacking):
+        release: ClassVar[float] = 0.1
+
     with pytest.raises(CheckpointError, match="trained for the library block_stacking"):
-        NTPPlanner.load(policy, other)
+        NTPPlanner.load(policy, Other())
     with pytest.raises(CheckpointError, match="no such folder"):
-        NTPPlanner.load(policy / "missing", LIBRARY)
+        NTPPlanner.load(policy / "missing", FAMILY)

@@ -42,7 +42,7 @@ from taskprog.nodes.spin import run
 from taskprog.nodes.trace_messages import description_message, event_message
 from taskprog.planners.ntp.planner import CheckpointError, NTPPlanner
 from taskprog.resources import share_dir
-from taskprog.tasks.block_stacking import LIBRARY
+from taskprog.tasks.families import FAMILIES
 from taskprog.view.step import StackEntry
 
 T = TypeVar("T")
@@ -80,11 +80,14 @@ class PlannerNode(Node):
     def __init__(self, **options: Any):
         super().__init__("planner", **options)
         self._default = declare(self, "planner", "ntp", "planner of goals that name none", choices=PLANNERS)
+        family = declare(
+            self, "family", "block_stacking", "kind of tasks that goals show", choices=tuple(FAMILIES)
+        )
         checkpoint = declare(
             self,
             "checkpoint",
             "",
-            "folder of the NTP policy; empty: the shipped models/policies/block_stacking",
+            "folder of the NTP policy; empty: the family's shipped one in models/policies",
         )
         self._max_steps = declare(
             self,
@@ -102,8 +105,10 @@ class PlannerNode(Node):
             minimum=1.0,
             maximum=86_400.0,
         )
-        folder = Path(checkpoint) if checkpoint else share_dir() / "models/policies/block_stacking"
-        self._planner = OwnThread(NTPPlanner.load(folder, LIBRARY))
+        folder = Path(checkpoint) if checkpoint else share_dir() / "models/policies" / family
+        policy = NTPPlanner.load(folder, FAMILIES[family])
+        self._library = policy.library
+        self._planner = OwnThread(policy)
         self._monitor = HeartbeatMonitor(self, (EXECUTOR, PERCEPTION))
         self._domain = RosDomain(self, self._monitor)
         self._trace_publisher = self.create_publisher(TraceEvent, "trace", EVERY_EVENT)
@@ -146,7 +151,7 @@ class PlannerNode(Node):
         budget = Budget(
             steps=goal.max_steps or self._max_steps, seconds=goal.max_seconds or self._max_seconds
         )
-        machine = Machine(LIBRARY, self._domain, self._planner, budget)
+        machine = Machine(self._library, self._domain, self._planner, budget)
         run_ = _Run(self, machine, goal, demonstration, feedback)
         try:
             self._domain.begin()
@@ -197,7 +202,7 @@ class _Run:
         )
         now = node.get_clock().now().to_msg()
         node._description_publisher.publish(
-            description_message(self.trace, feedback.goal_id, now, tuple(LIBRARY), len(demonstration))
+            description_message(self.trace, feedback.goal_id, now, tuple(node._library), len(demonstration))
         )
 
     def _publish(self, event: Event) -> None:

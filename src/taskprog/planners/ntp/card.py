@@ -6,70 +6,107 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from taskprog.machine import Library, OpKind
+from taskprog.planners.ntp.config import Sight
 from taskprog.planners.ntp.dataset import Recording
-from taskprog.planners.ntp.train import TrainConfig, Trainer
+from taskprog.planners.ntp.presets import MODELS
+from taskprog.planners.ntp.train import Trainer
 from taskprog.tasks.evaluation import Summary
 
 CARD = "MODEL_CARD.md"
 WIDTH = 110
-PURPOSE = (
-    "Decides, from a task video read as object tracks and from the present scene, which program to call next "
-    "and which part of the video it may see: block_stacking > pick_and_place > pick, place > move_to, "
-    "close_gripper, open_gripper. For eight cubes on a table. docs/results/ has its figures on unseen tasks."
-)
 
 
 def write_card(
-    folder: Path,
-    config: TrainConfig,
-    recordings: Sequence[Recording],
-    trainer: Trainer,
-    check: Summary | None,
+    folder: Path, model: str, recordings: Sequence[Recording], trainer: Trainer, check: Summary | None
 ) -> None:
-    """Write ``MODEL_CARD.md`` into a policy's folder."""
+    """Write ``MODEL_CARD.md`` into a policy's folder; ``model`` is a key of ``presets.MODELS``."""
+    config = trainer.config
+    title = (
+        f"# {config.family.replace('_', ' ').capitalize()} policy, {MODELS[model]} (Neural Task Programming)"
+    )
+    purpose = (
+        "Decides, from a task video read as object tracks and from the present scene, which program to call "
+        "next and which part of the video it may see. docs/results/ has figures on unseen tasks. The "
+        f"programs, and what they call: {programs(trainer.library)}."
+    )
+    text = [
+        title,
+        "",
+        *textwrap.wrap(purpose, WIDTH),
+        "",
+        "## How it was made",
+        "```",
+        *textwrap.wrap(_command(model, trainer), WIDTH),
+        "```",
+        *_bullets(_made(recordings, trainer)),
+        "",
+        "## Figures",
+        *_bullets(_figures(trainer, check)),
+        "",
+        "## Limits",
+        *_bullets(_limits(trainer)),
+    ]
+    (folder / CARD).write_text("\n".join(text) + "\n", encoding="utf-8")
+
+
+def programs(library: Library) -> str:
+    """What each program of a library may call: "a: b; b: c, d"."""
+    return "; ".join(
+        f"{op.name}: {', '.join(op.callees)}" for op in library.values() if op.kind is OpKind.PROGRAM
+    )
+
+
+def _command(model: str, trainer: Trainer) -> str:
+    config, data = trainer.config, trainer.config.data
+    command = (
+        f"taskprog train --family {config.family} --model {model} --seed {config.seed} --tasks "
+        f"{config.tasks} --trials {data.trials} --steps {config.steps} --reordered {data.reordered:g}"
+    )
+    return command + (" --relabelled" if data.relabelled else "")
+
+
+def _made(recordings: Sequence[Recording], trainer: Trainer) -> list[str]:
+    config = trainer.config
     data, mishaps = config.data, config.data.disturbances
     parameters = sum(p.numel() for p in trainer.model.parameters())
-    errors = ", ".join(f"{name} {error:.2%}" for name, error in trainer.errors.items())
-    made = [
-        f"Data: {config.tasks} generated tasks with distinct end configurations, all of the training half, "
-        f"recorded {data.trials} times each by the expert on the kinematic twin: {len(recordings)} "
-        f"demonstrations, {sum(len(r) for r in recordings)} decisions. A task of the test half is refused.",
+    relabelling = "No renumbering of objects"
+    if config.data.relabelled:
+        relabelling = "Objects are renumbered at random, which makes new tasks of the given ones"
+    elif config.model.sight is Sight.RELATIONAL:
+        relabelling += ": the networks treat all objects alike, so renumbered tasks look the same"
+    return [
+        f"Data: {config.tasks} generated tasks with distinct goals, all of the training half, recorded "
+        f"{data.trials} times each by the expert on the kinematic twin: {len(recordings)} demonstrations, "
+        f"{sum(len(r) for r in recordings)} decisions. A task of the test half is refused.",
         f"Detector noise {_millimetres(data.detector)}, action noise {_millimetres(data.action)}, drawn for "
         "each recording.",
-        f"Variety: {data.reordered:.0%} of the recordings build their towers interleaved in a random order; "
-        f"{data.thinned:.0%} lack up to 30 % of the frames in which a cube is carried; {data.disturbed:.0%} "
-        f"have mishaps from which the expert recovers (probabilities: grasp fails {mishaps.failed_grasp:g}, "
-        f"cube lost on the way {mishaps.drop:g}, placed beside {mishaps.misplace:g}, somebody moves a cube "
-        f"{mishaps.meddle:g}).",
-        "No relabelling of cubes: the networks treat all objects alike, so permuted tasks look the same.",
+        f"Variety: {data.reordered:.0%} of the recordings reach their goal in another, random order; "
+        f"{data.thinned:.0%} lack up to 30 % of the frames in which something is carried; "
+        f"{data.disturbed:.0%} have mishaps from which the expert recovers (probabilities: grasp fails "
+        f"{mishaps.failed_grasp:g}, lost on the way {mishaps.drop:g}, put beside {mishaps.misplace:g}, "
+        f"somebody moves an object {mishaps.meddle:g}).",
+        f"{relabelling}.",
         f"{parameters} parameters; {config.steps} steps of {config.videos} videos x {config.decisions} "
         f"decisions; {trainer.seconds:.0f} s of CPU time; one seed, {config.seed}. Repeatable on one machine "
         "with the same number of threads.",
     ]
-    figures = [_checked(check), f"Wrong decisions at the end of training, running mean: {errors}."]
-    limits = [
-        "Only relative heights and horizontal distances count; it never saw anything but cubes of one size.",
-        "The demonstration must show every cube of the scene, and how each placement ends.",
+
+
+def _figures(trainer: Trainer, check: Summary | None) -> list[str]:
+    errors = ", ".join(f"{name} {error:.2%}" for name, error in trainer.errors.items())
+    return [_checked(check), f"Wrong decisions at the end of training, running mean: {errors}."]
+
+
+def _limits(trainer: Trainer) -> list[str]:
+    config = trainer.config.model
+    seen = "Only relative heights and horizontal distances count; it never saw objects of other sizes."
+    if config.sight is Sight.VECTOR:
+        seen = f"It knows exactly {config.objects} objects, each by its place in a vector."
+    return [
+        seen,
+        "The demonstration must show every object that the task needs, and how each placement ends.",
     ]
-    command = f"taskprog train --seed {config.seed} --tasks {config.tasks} --trials {data.trials}"
-    text = [
-        "# Block-stacking policy (Neural Task Programming)",
-        "",
-        *_wrapped(PURPOSE),
-        "",
-        "## How it was made",
-        "```",
-        f"{command} --steps {config.steps}",
-        "```",
-        *_bullets(made),
-        "",
-        "## Figures",
-        *_bullets(figures),
-        "",
-        "## Limits",
-        *_bullets(limits),
-    ]
-    (folder / CARD).write_text("\n".join(text) + "\n", encoding="utf-8")
 
 
 def _checked(check: Summary | None) -> str:
@@ -86,10 +123,6 @@ def _checked(check: Summary | None) -> str:
 
 def _millimetres(interval: tuple[float, float]) -> str:
     return f"{interval[0] * 1e3:g} to {interval[1] * 1e3:g} mm"
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH)
 
 
 def _bullets(texts: Sequence[str]) -> list[str]:

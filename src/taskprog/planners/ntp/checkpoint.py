@@ -11,15 +11,22 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from taskprog.machine import Library, OpKind
-from taskprog.planners.ntp.model import ModelConfig, NTPModel
+from taskprog.machine import Library, OpKind, flattened
+from taskprog.planners.ntp.config import ModelConfig, Returns, Sight
+from taskprog.planners.ntp.model import NTPModel
+from taskprog.tasks.family import Family
 
-FORMAT = "taskprog-ntp/1"
+FORMAT = "taskprog-ntp/2"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
 class CheckpointError(Exception):
     """A policy cannot be loaded; the message names what is wrong and what would be right."""
+
+
+def library_of(family: Family, config: ModelConfig) -> Library:
+    """The operations that a model of this kind knows."""
+    return flattened(family.library) if config.flat else family.library
 
 
 def new_model(config: ModelConfig, library: Library, offsets: int) -> NTPModel:
@@ -40,15 +47,9 @@ def describe(library: Library) -> dict[str, list[str]]:
     }
 
 
-def save_policy(
-    folder: Path,
-    model: NTPModel,
-    config: ModelConfig,
-    library: Library,
-    offsets: tuple[float, ...],
-    training: dict[str, Any],
-) -> None:
+def save_policy(folder: Path, model: NTPModel, family: Family, training: dict[str, Any]) -> None:
     """Write weights and configuration; each file appears whole or not at all."""
+    library = library_of(family, model.config)
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / (WEIGHTS + ".part")
     save_file({k: v.detach().contiguous() for k, v in model.state_dict().items()}, partial)
@@ -59,8 +60,8 @@ def save_policy(
             "format": FORMAT,
             "root": library.root,
             "library": describe(library),
-            "offsets": list(offsets),
-            "model": asdict(config),
+            "offsets": list(family.offsets),
+            "model": asdict(model.config),
             "training": training,
         },
         indent=2,
@@ -70,11 +71,11 @@ def save_policy(
     partial.replace(folder / CONFIG)
 
 
-def load_policy(folder: Path, library: Library) -> tuple[NTPModel, tuple[float, ...]]:
-    """A trained model and its height offsets, in metres.
+def load_policy(folder: Path, family: Family) -> tuple[NTPModel, Library]:
+    """A trained model and the operations that it knows.
 
     Raises:
-        CheckpointError: a file is missing or damaged, or the policy is for another library.
+        CheckpointError: a file is missing or damaged, or the policy is for another family.
     """
     config_path, weights_path = folder / CONFIG, folder / WEIGHTS
     if not folder.is_dir():
@@ -86,19 +87,19 @@ def load_policy(folder: Path, library: Library) -> tuple[NTPModel, tuple[float, 
         config = json.loads(config_path.read_text(encoding="utf-8"))
         if config["format"] != FORMAT:
             raise CheckpointError(f"{config_path}: format is {config['format']!r}, expected {FORMAT!r}")
-        sizes = dict(config["model"])
-        sizes["dilations"] = tuple(sizes["dilations"])
-        model_config = ModelConfig(**sizes)
+        model_config = _model_config(config["model"])
         saved = (config["root"], config["library"])
         offsets = tuple(float(offset) for offset in config["offsets"])
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{config_path}: not a policy's configuration: {type(error).__name__}: {error}"
         ) from error
-    if saved != (library.root, describe(library)):
+    library = library_of(family, model_config)
+    if saved != (library.root, describe(library)) or offsets != family.offsets:
         raise CheckpointError(
             f"{config_path}: the policy was trained for the library {saved[0]} with {saved[1]}, "
-            f"but is asked to run {library.root} with {describe(library)}"
+            f"with heights {offsets}, "
+            f"but is asked to run {library.root} with {describe(library)} with heights {family.offsets}"
         )
     model = new_model(model_config, library, len(offsets))
     try:
@@ -115,4 +116,12 @@ def load_policy(folder: Path, library: Library) -> tuple[NTPModel, tuple[float, 
             )
     model.load_state_dict(weights)
     model.eval()
-    return model, offsets
+    return model, library
+
+
+def _model_config(saved: dict[str, Any]) -> ModelConfig:
+    fields = dict(saved)
+    for name in ("dilations", "encoder_dilations"):
+        fields[name] = tuple(fields[name])
+    fields["sight"], fields["returns"] = Sight(fields["sight"]), Returns(fields["returns"])
+    return ModelConfig(**fields)

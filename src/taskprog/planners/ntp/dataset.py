@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from taskprog.machine import (
@@ -14,6 +13,7 @@ from taskprog.machine import (
     Budget,
     Decision,
     Demonstration,
+    FlatPlanner,
     Frame,
     Library,
     Machine,
@@ -21,20 +21,14 @@ from taskprog.machine import (
     Planner,
     RunCode,
     TaskSpecification,
+    flattened,
 )
-from taskprog.planners.ntp.features import State, Video, held_one_hot
-from taskprog.planners.ntp.objective import Targets
-from taskprog.tasks.block_stacking import (
-    LIBRARY,
-    OFFSETS,
-    TRAIN,
-    StackingTask,
-    random_layout,
-    transports,
-)
-from taskprog.tasks.demonstrator import demonstrate
-from taskprog.tasks.stacking_expert import StackingExpert
-from taskprog.tasks.twin import Disturbances, TwinDomain, TwinNoise
+from taskprog.planners.ntp.config import Returns
+from taskprog.planners.ntp.features import held_one_hot
+from taskprog.tasks.conditions import Disturbances, VideoConditions, WorldNoise
+from taskprog.tasks.family import TRAIN, Family, Task
+
+BUDGET = Budget(steps=2000, seconds=1e6, failures=20)
 
 
 @dataclass(frozen=True)
@@ -43,15 +37,16 @@ class DataConfig:
 
     Attributes:
         trials: recordings of each task.
-        reordered: share in which the towers are built interleaved, in a random order.
+        reordered: share that reaches the goal in another order.
         thinned: share whose demonstration lacks up to 30 % of the frames in which something is carried.
         disturbed: share with mishaps, from which the expert recovers, with the probabilities below.
         detector: range of the detector noise, metres, drawn for each recording.
         action: likewise for the action noise.
+        relabelled: objects are renumbered at random in each batch, which makes new tasks.
     """
 
     trials: int = 2
-    reordered: float = 0.3
+    reordered: float = 0.0
     thinned: float = 0.3
     disturbed: float = 0.6
     disturbances: Disturbances = field(
@@ -59,18 +54,25 @@ class DataConfig:
     )
     detector: tuple[float, float] = (0.001, 0.006)
     action: tuple[float, float] = (0.001, 0.005)
+    relabelled: bool = False
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One run of the expert, as arrays over its S decisions; see ``Video``, ``State`` and ``Targets``."""
+    """One run of the expert, as arrays over its S decisions; T frames, N objects.
+
+    ``activation`` numbers the calls of programs; decisions of one share a number. ``call``, ``object``,
+    ``offset`` and ``subscope`` are -1 where there is nothing to predict.
+    """
 
     frames: NDArray[np.float32]  # (T, N, 3)
     held: NDArray[np.float32]  # (T, N)
     positions: NDArray[np.float32]  # (S, N, 3)
+    present: NDArray[np.float32]  # (S, N)
     tool: NDArray[np.float32]  # (S, 3)
     flags: NDArray[np.float32]  # (S, 2)
     program: NDArray[np.int64]  # (S,)
+    activation: NDArray[np.int64]  # (S,)
     scope: NDArray[np.int64]  # (S, 2)
     call: NDArray[np.int64]  # (S,)
     end: NDArray[np.float32]  # (S,)
@@ -82,26 +84,43 @@ class Recording:
         return len(self.program)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A decision, who was asked, and what was seen; ``activation`` numbers the program's call."""
+
+    frame: Frame
+    observation: Observation
+    decision: Decision
+    activation: int
+
+
 class _Recorder:
     """A planner that passes on another's decisions and keeps them."""
 
     def __init__(self, planner: Planner):
         self._planner = planner
-        self.kept: list[tuple[Frame, Observation, Decision]] = []
+        self._activations = 0
+        self.kept: list[Kept] = []
 
     def begin(self, specification: TaskSpecification) -> None:
         self._planner.begin(specification)
 
     def decide(self, frame: Frame, observation: Observation) -> Decision:
+        if frame.state is None:
+            frame = replace(frame, state=self._activations)
+            self._activations += 1
         decision = self._planner.decide(frame, observation)
-        self.kept.append((frame, observation, decision))
-        return decision
+        self.kept.append(Kept(frame, observation, decision, frame.state))
+        return replace(decision, state=frame.state)
 
 
 def record_all(
-    tasks: Sequence[StackingTask],
+    family: Family,
+    tasks: Sequence[Task],
     seed: int,
     config: DataConfig,
+    flat: bool = False,
+    returns: Returns = Returns.MIXED,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[Recording]:
     """Record every task ``config.trials`` times; the same seed makes the same recordings.
@@ -115,62 +134,100 @@ def record_all(
     recordings = []
     for index in range(len(tasks) * config.trials):
         rng = np.random.default_rng((seed, index))
-        recordings.append(record(tasks[index % len(tasks)], rng, config))
+        recordings.append(record(family, tasks[index % len(tasks)], rng, config, flat, returns))
         progress(index + 1)
     return recordings
 
 
-def record(task: StackingTask, rng: np.random.Generator, config: DataConfig) -> Recording:
-    """Record the expert once, in layouts and with noise drawn from ``rng``."""
+def record(
+    family: Family,
+    task: Task,
+    rng: np.random.Generator,
+    config: DataConfig,
+    flat: bool = False,
+    returns: Returns = Returns.MIXED,
+) -> Recording:
+    """Record the expert once, from starts and with noise drawn from ``rng``."""
     if rng.uniform() < config.reordered:
-        task = task.reordered(rng)
-    demonstration = demonstrate(task, random_layout(int(rng.integers(2**31))), rng)
+        task = family.reordered(task, rng)
+    demonstration = family.demonstrate(task, rng, VideoConditions())
     if rng.uniform() < config.thinned:
         demonstration = thinned(demonstration, rng.uniform(0.0, 0.3), rng)
     disturbed = rng.uniform() < config.disturbed
-    domain = TwinDomain(
-        random_layout(int(rng.integers(2**31))),
-        rng,
-        TwinNoise(rng.uniform(*config.detector), rng.uniform(*config.action)),
-        config.disturbances if disturbed else Disturbances(),
-    )
-    recorder = _Recorder(StackingExpert(task))
-    budget = Budget(steps=400, seconds=3600.0, failures=20)
-    result = Machine(LIBRARY, domain, recorder, budget).run(demonstration)
+    noise = WorldNoise(rng.uniform(*config.detector), rng.uniform(*config.action))
+    world = family.world(task, rng, noise, config.disturbances if disturbed else Disturbances())
+    expert = family.expert(task)
+    library = flattened(family.library) if flat else family.library
+    recorder = _Recorder(FlatPlanner(expert, family.library) if flat else expert)
+    result = Machine(library, world, recorder, BUDGET).run(demonstration)
     if result.code is RunCode.PLANNER_ERROR:
         raise RuntimeError(f"the expert failed on task {task}: {result.message}")
-    return to_recording(demonstration, recorder.kept, LIBRARY)
+    return to_recording(demonstration, returning(recorder.kept, returns), library, family.offsets)
+
+
+def returning(kept: Sequence[Kept], returns: Returns) -> list[Kept]:
+    """The same decisions, with programs that end when ``returns`` says."""
+    result: list[Kept] = []
+    if returns is Returns.MIXED:
+        return list(kept)
+    if returns is Returns.WITH_CALL:
+        for entry in kept:
+            if entry.decision.call is not None:
+                result.append(entry)
+                continue
+            for i in range(len(result) - 1, -1, -1):
+                if result[i].activation == entry.activation:
+                    result[i] = replace(result[i], decision=replace(result[i].decision, end=True))
+                    break
+        return result
+    ending: list[Kept] = []  # programs whose last call is under way, the deepest last
+    for entry in kept:
+        while ending and ending[-1].frame.depth >= entry.frame.depth:
+            stop = Decision(None, end=True)
+            result.append(replace(ending.pop(), observation=entry.observation, decision=stop))
+        if entry.decision.end and entry.decision.call is not None:
+            ending.append(entry)
+            entry = replace(entry, decision=replace(entry.decision, end=False))
+        result.append(entry)
+    return result
 
 
 def to_recording(
-    demonstration: Demonstration, kept: Sequence[tuple[Frame, Observation, Decision]], library: Library
+    demonstration: Demonstration, kept: Sequence[Kept], library: Library, offsets: tuple[float, ...]
 ) -> Recording:
     """Turn decisions into arrays."""
     index = {name: i for i, name in enumerate(library)}
     names = demonstration.names
+    place = {name: i for i, name in enumerate(names)}
     steps = len(kept)
     result = Recording(
         frames=demonstration.positions,
         held=held_one_hot(demonstration.held, len(names)),
-        positions=np.stack([o.positions for _, o, _ in kept]),
-        tool=np.stack([o.gripper for _, o, _ in kept]),
-        flags=np.array([(o.closed, o.holding) for _, o, _ in kept], np.float32),
-        program=np.array([index[f.op.name] for f, _, _ in kept], np.int64),
-        scope=np.array([f.scope for f, _, _ in kept], np.int64),
+        positions=np.zeros((steps, len(names), 3), np.float32),
+        present=np.zeros((steps, len(names)), np.float32),
+        tool=np.stack([k.observation.gripper for k in kept]),
+        flags=np.array([(k.observation.closed, k.observation.holding) for k in kept], np.float32),
+        program=np.array([index[k.frame.op.name] for k in kept], np.int64),
+        activation=np.array([k.activation for k in kept], np.int64),
+        scope=np.array([k.frame.scope for k in kept], np.int64),
         call=np.full(steps, -1),
-        end=np.array([d.end for _, _, d in kept], np.float32),
+        end=np.array([k.decision.end for k in kept], np.float32),
         object=np.full(steps, -1),
         offset=np.full(steps, -1),
         subscope=np.full((steps, 2), -1),
     )
-    for s, (_, _, decision) in enumerate(kept):
+    for s, entry in enumerate(kept):
+        seen = [place[name] for name in entry.observation.names]
+        result.positions[s, seen] = entry.observation.positions
+        result.present[s, seen] = 1.0
+        decision = entry.decision
         if decision.call is None:
             continue
         result.call[s] = index[decision.call.op.name]
         if decision.call.args:
             name, height = decision.call.args
-            result.object[s] = names.index(str(name))
-            result.offset[s] = int(np.argmin([abs(float(height) - offset) for offset in OFFSETS]))
+            result.object[s] = place[str(name)]
+            result.offset[s] = int(np.argmin([abs(float(height) - offset) for offset in offsets]))
         if decision.scope is not None:
             result.subscope[s] = decision.scope
     return result
@@ -178,33 +235,14 @@ def to_recording(
 
 def thinned(demonstration: Demonstration, share: float, rng: np.random.Generator) -> Demonstration:
     """Leave out a share of the frames in which something is carried, but two of each carry at least."""
-    keep = rng.uniform(size=len(demonstration)) >= share
-    keep |= demonstration.held == NOTHING_HELD
-    for carry in transports(demonstration):
-        keep[carry.start] = True
-        keep[carry.stop - 1] = True
+    held = demonstration.held
+    change = np.flatnonzero(np.diff(held)) + 1
+    keep = (rng.uniform(size=len(held)) >= share) | (held == NOTHING_HELD)
+    keep[[0, *change]] = True  # the first frame of each stretch
+    keep[[*(change - 1), -1]] = True  # and the last
     return replace(
         demonstration,
         positions=demonstration.positions[keep],
-        held=demonstration.held[keep],
+        held=held[keep],
         times=demonstration.times[keep],
     )
-
-
-def collate(chosen: Sequence[tuple[Recording, NDArray[np.int64]]]) -> tuple[Video, State, Targets]:
-    """Batch D recordings, K decisions (given by their indices) of each; videos are padded to the longest."""
-    longest = max(len(r.frames) for r, _ in chosen)
-
-    def padded(array: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.concatenate([array, np.zeros((longest - len(array), *array.shape[1:]), np.float32)])
-
-    def gathered(name: str) -> torch.Tensor:
-        return torch.from_numpy(np.stack([getattr(r, name)[steps] for r, steps in chosen]))
-
-    video = Video(
-        torch.from_numpy(np.stack([padded(r.frames) for r, _ in chosen])),
-        torch.from_numpy(np.stack([padded(r.held) for r, _ in chosen])),
-    )
-    state = State(*(gathered(name) for name in ("positions", "tool", "flags", "program", "scope")))
-    target = Targets(*(gathered(name) for name in ("call", "end", "object", "offset", "subscope")))
-    return video, state, target

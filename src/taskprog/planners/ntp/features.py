@@ -1,13 +1,12 @@
-"""What the networks see of scenes: where objects are relative to each other, not where they are.
+"""What the networks are given: frames of videos and present states as tensors, and relations of objects.
 
-A relation of two objects is their horizontal distance and their difference in height, in cube sizes,
-clamped: the same wherever on the table, however turned, and for objects far apart. A gripper's relation
-to an object is made in the same way. Shapes: D demonstrations, K decisions each, T frames, N objects.
+A relation of two objects is their horizontal distance and their difference in height, in a unit of length,
+clamped: the same wherever on the table, however turned, and for objects far apart. Shapes: F frames (of any
+number of videos, one after another), B windows of W frames, K decisions that share a window, N objects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,28 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taskprog.machine import NOTHING_HELD, Demonstration, Observation
-from taskprog.tasks.table_top import CUBE_SIZE
+from taskprog.machine import NOTHING_HELD, Demonstration
 
-FAR = 3.0  # cube sizes; differences are clamped to this
+FAR = 3.0  # units; differences are clamped to this
 RELATION_SIZE = 2
 
 
-def between(first: Tensor, second: Tensor) -> Tensor:
-    """Relations (..., 2), in cube sizes, of points ``second`` (..., 3) to ``first`` (..., 3), in metres."""
-    away = (second - first) / CUBE_SIZE
-    flat = (away[..., :2].square().sum(-1) + 1e-6).sqrt()
-    return torch.stack([flat, away[..., 2]], -1).clamp(-FAR, FAR)
-
-
-def relations(positions: Tensor) -> Tensor:
-    """(..., N, 3) positions to (..., N, N, 2): entry [i, j] is where j is seen from i."""
-    return between(positions.unsqueeze(-2), positions.unsqueeze(-3))
-
-
 @dataclass
-class Video:
-    """Demonstrations as tensors: positions (D, T, N, 3) metres, held (D, T, N) one-hot or all 0."""
+class Frames:
+    """Frames of demonstrations: positions (F, N, 3) metres, held (F, N) one-hot or all 0."""
 
     positions: Tensor
     held: Tensor
@@ -44,21 +30,65 @@ class Video:
 
 @dataclass
 class State:
-    """Present states and who asks: tensors for D x K decisions.
+    """Present states and who asks.
 
     Attributes:
-        positions: (D, K, N, 3) metres.
-        tool: (D, K, 3) metres.
-        flags: (D, K, 2): gripper closed, something held.
-        program: (D, K) index of the program on top of the stack.
-        scope: (D, K, 2) frames [start, stop) that it may see.
+        positions: (B, K, N, 3) metres; anything for an object that is absent.
+        present: (B, K, N) 1.0 for an object that is there, else 0.0.
+        tool: (B, K, 3) metres.
+        flags: (B, K, 2): gripper closed, something held.
+        program: (B, K) index of the program on top of the stack.
     """
 
     positions: Tensor
+    present: Tensor
     tool: Tensor
     flags: Tensor
     program: Tensor
-    scope: Tensor
+
+
+@dataclass
+class Window:
+    """The frames that decisions may see, their program's scope, padded to the longest of the batch.
+
+    Attributes:
+        index: (B, W) of frames in ``Frames``; the last one again and again where ``inside`` is 0.
+        inside: (B, W) 1.0 within the scope, which starts at 0, else 0.0.
+        length: (B,) of the scope.
+    """
+
+    index: Tensor
+    inside: Tensor
+    length: Tensor
+
+    @staticmethod
+    def of(start: Tensor, length: Tensor) -> Window:
+        """Scopes that start at frames (B,) and have lengths (B,), at least 1."""
+        moment = torch.arange(int(length.max()))
+        after = length.unsqueeze(1)
+        index = start.unsqueeze(1) + torch.minimum(moment, after - 1)
+        return Window(index, (moment < after).float(), length)
+
+    def of_frames(self, values: Tensor) -> Tensor:
+        """(F, ...) to (B, W, ...)."""
+        return values.index_select(0, self.index.flatten()).view(*self.index.shape, *values.shape[1:])
+
+    def of_ends(self, values: Tensor) -> Tensor:
+        """(F, ...) to (B, 2, ...): of the scopes' first and last frames."""
+        ends = torch.stack([self.index[:, 0], self.index[:, -1]], 1)
+        return values.index_select(0, ends.flatten()).view(*ends.shape, *values.shape[1:])
+
+
+def between(first: Tensor, second: Tensor, unit: float) -> Tensor:
+    """Relations (..., 2), in units of ``unit`` metres, of ``second`` (..., 3) to ``first`` (..., 3)."""
+    away = (second - first) * (1.0 / unit)
+    flat = (away[..., :2].square().sum(-1) + 1e-6).sqrt()
+    return torch.stack([flat, away[..., 2]], -1).clamp(-FAR, FAR)
+
+
+def relations(positions: Tensor, unit: float) -> Tensor:
+    """(..., N, 3) positions to (..., N, N, 2): entry [i, j] is where j is seen from i."""
+    return between(positions.unsqueeze(-2), positions.unsqueeze(-3), unit)
 
 
 def held_one_hot(held: NDArray[np.int64], objects: int) -> NDArray[np.float32]:
@@ -69,20 +99,9 @@ def held_one_hot(held: NDArray[np.int64], objects: int) -> NDArray[np.float32]:
     return one_hot
 
 
-def video_of(demonstration: Demonstration) -> Video:
-    """A single demonstration (D = 1)."""
-    return Video(
-        torch.from_numpy(np.array(demonstration.positions, np.float32))[None],
-        torch.from_numpy(held_one_hot(demonstration.held, len(demonstration.names)))[None],
-    )
-
-
-def state_of(observation: Observation, order: Sequence[int], program: int, scope: tuple[int, int]) -> State:
-    """A single decision (D = K = 1); ``order`` lists the observation's objects as in the demonstration."""
-    return State(
-        torch.from_numpy(observation.positions[list(order)].astype(np.float32))[None, None],
-        torch.from_numpy(observation.gripper.astype(np.float32))[None, None],
-        torch.tensor([[[float(observation.closed), float(observation.holding)]]]),
-        torch.tensor([[program]]),
-        torch.tensor([[scope]]),
+def frames_of(demonstrations: list[Demonstration]) -> Frames:
+    """The frames of demonstrations with the same number of objects, one after another."""
+    return Frames(
+        torch.from_numpy(np.concatenate([d.positions for d in demonstrations]).astype(np.float32)),
+        torch.from_numpy(np.concatenate([held_one_hot(d.held, len(d.names)) for d in demonstrations])),
     )

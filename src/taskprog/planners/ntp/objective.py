@@ -7,24 +7,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from taskprog.planners.ntp.model import END, INSIDE, OUTSIDE, START, Prediction, decode_scopes
+from taskprog.planners.ntp.features import Window
+from taskprog.planners.ntp.model import Prediction
+from taskprog.planners.ntp.scoping import decode_scopes, scope_labels
 
 LABEL_WEIGHT = 0.3  # of a frame's scoping label against the other parts of a decision
 
 
 @dataclass
 class Targets:
-    """What the expert did in D x K decisions; -1 where there is nothing to predict.
+    """What the expert did in B x K decisions; -1 where there is nothing to predict.
 
     Attributes:
-        call: (D, K) index of the operation called.
-        end: (D, K) 1.0 where the program ends.
-        object, offset: (D, K) indices of API arguments.
-        scope: (D, K, 2) frames [start, stop) passed on to a program that is called.
+        call: (B, K) index of the operation called.
+        end: (B, K) 1.0 where the program ends.
+        object, offset: (B, K) indices of API arguments.
+        scope: (B, K, 2) frames [start, stop) passed on to a program that is called, within the scope.
+        weight: (B, K) 1.0, or 0.0 for padding.
     """
 
     call: Tensor
@@ -32,36 +34,26 @@ class Targets:
     object: Tensor
     offset: Tensor
     scope: Tensor
+    weight: Tensor
 
 
-def losses(prediction: Prediction, target: Targets, scope: Tensor) -> Tensor:
-    """(D, K) negative log-likelihood of what the expert did."""
-    frames = prediction.labels.shape[2]
-    call = _cross_entropy(prediction.call, target.call)
-    end = F.binary_cross_entropy_with_logits(prediction.end, target.end, reduction="none")
-    arguments = _cross_entropy(prediction.object, target.object)
-    arguments = arguments + _cross_entropy(prediction.offset, target.offset)
-    wanted = scope_labels(target.scope, frames)
-    per_frame = F.cross_entropy(prediction.labels.flatten(0, 2), wanted.flatten(), reduction="none")
-    moment = torch.arange(frames)
-    inside = ((moment >= scope[..., :1]) & (moment < scope[..., 1:])).float()
-    inside = inside * (target.scope[..., :1] >= 0)
-    labels = (per_frame.view_as(inside) * inside).sum(-1)
-    return call + end + arguments + LABEL_WEIGHT * labels
+def losses(prediction: Prediction, target: Targets, window: Window, scoped: bool) -> Tensor:
+    """(B, K) negative log-likelihood of what the expert did; 0 for padding."""
+    loss = F.binary_cross_entropy_with_logits(prediction.end, target.end, reduction="none")
+    loss = loss + _cross_entropy(prediction.call, target.call)
+    loss = loss + _cross_entropy(prediction.object, target.object)
+    loss = loss + _cross_entropy(prediction.offset, target.offset)
+    if scoped:
+        rows = (target.scope[..., 0] >= 0).any(1).nonzero().squeeze(1)
+        wanted = scope_labels(target.scope[rows], window.inside.shape[1])
+        inside = window.inside[rows].unsqueeze(1) * (target.scope[rows][..., :1] >= 0)
+        labels = (_cross_entropy(prediction.labels[rows], wanted) * inside).sum(-1)
+        loss = loss.index_add(0, rows, LABEL_WEIGHT * labels)
+    return loss * target.weight
 
 
-def scope_labels(scope: Tensor, frames: int) -> Tensor:
-    """(D, K, 2) scopes to (D, K, T) labels; a scope of one frame is its start."""
-    moment = torch.arange(frames)
-    start, stop = scope[..., :1], scope[..., 1:]
-    labels = torch.full((*scope.shape[:-1], frames), OUTSIDE)
-    labels = torch.where((moment > start) & (moment < stop - 1), INSIDE, labels)
-    labels = torch.where(moment == stop - 1, END, labels)
-    return torch.where(moment == start, START, labels)
-
-
-def wrong(prediction: Prediction, target: Targets, scope: Tensor) -> Tensor:
-    """(D, K) whether any part of the decision, decoded, differs from the expert's."""
+def wrong(prediction: Prediction, target: Targets, window: Window, scoped: bool, joint: bool) -> Tensor:
+    """(B, K) whether any part of the decision, decoded, differs from the expert's."""
     result = (prediction.end > 0) != (target.end > 0.5)
     for logits, wanted in (
         (prediction.call, target.call),
@@ -69,12 +61,13 @@ def wrong(prediction: Prediction, target: Targets, scope: Tensor) -> Tensor:
         (prediction.offset, target.offset),
     ):
         result = result | ((logits.argmax(-1) != wanted) & (wanted >= 0))
-    missed = (decode_scopes(prediction.labels, scope) != target.scope).any(-1)
-    return result | (missed & (target.scope[..., 0] >= 0))
+    if scoped:
+        missed = (decode_scopes(prediction.labels, window.length, joint) != target.scope).any(-1)
+        result = result | (missed & (target.scope[..., 0] >= 0))
+    return result
 
 
 def _cross_entropy(logits: Tensor, wanted: Tensor) -> Tensor:
-    """(D, K) cross-entropy, 0 where ``wanted`` is -1."""
-    return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none", ignore_index=-1).view_as(
-        wanted
-    )
+    """Of logits (..., C) and classes (...); 0 where the class is -1."""
+    flat = F.cross_entropy(logits.flatten(0, -2), wanted.flatten(), reduction="none", ignore_index=-1)
+    return flat.view_as(wanted)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from taskprog.machine import (
     ArgType,
+    Ask,
     Call,
     Decision,
     Frame,
     Library,
     Observation,
-    Op,
     OpKind,
     PlannerError,
     Scope,
@@ -21,88 +24,168 @@ from taskprog.machine import (
 )
 from taskprog.machine.op import Argument
 from taskprog.planners.ntp.checkpoint import CheckpointError, load_policy
-from taskprog.planners.ntp.features import state_of, video_of
-from taskprog.planners.ntp.model import EncodedVideo, NTPModel, Prediction, decode_scopes
+from taskprog.planners.ntp.config import Returns
+from taskprog.planners.ntp.features import State, Window, frames_of
+from taskprog.planners.ntp.model import NTPModel, Prediction
+from taskprog.planners.ntp.scoping import decode_scopes
+from taskprog.tasks.family import Family
+
+SHORT = 12  # frames; longer scopes are decided on apart, so that few frames are padding
 
 __all__ = ["CheckpointError", "NTPPlanner"]
 
-END_THRESHOLD = 0.5  # alpha of Algorithm 1
-
 
 class NTPPlanner:
-    """Implements ``taskprog.machine.Planner``; stateless between decisions but for the encoded video.
+    """Implements ``taskprog.machine.Planner`` and ``BatchPlanner``; between decisions it keeps only the
+    encoded videos (a recurrent core's hidden states stay on the machine's stack)."""
 
-    Args:
-        offsets: metres, the height offset of each class that the model knows.
-    """
-
-    def __init__(self, model: NTPModel, library: Library, offsets: tuple[float, ...]):
+    def __init__(self, model: NTPModel, family: Family, library: Library):
+        self.library = library
         self._model = model
-        self._library = library
-        self._offsets = offsets
+        self._family = family
         self._ops = list(library.values())
         self._index = {op.name: i for i, op in enumerate(self._ops)}
-        self._names: tuple[str, ...] = ()
-        self._video: EncodedVideo | None = None
+        self._names: list[tuple[str, ...]] = []
+        self._first: list[int] = []  # where each run's frames begin
+        self._video: Any = None
 
     @staticmethod
-    def load(path: Path, library: Library) -> NTPPlanner:
+    def load(path: Path, family: Family) -> NTPPlanner:
         """Load a policy's folder; torch gets one thread, more would only wait for each other.
 
         Raises:
-            CheckpointError: it is missing, damaged or for another library.
+            CheckpointError: it is missing, damaged or for another family.
         """
         torch.set_num_threads(1)
-        model, offsets = load_policy(path, library)
-        return NTPPlanner(model, library, offsets)
+        model, library = load_policy(path, family)
+        return NTPPlanner(model, family, library)
 
-    @torch.no_grad()
     def begin(self, specification: TaskSpecification) -> None:
         """Encode the demonstration's frames, once for the whole run."""
-        self._names = specification.names
-        self._video = self._model.encode(video_of(specification))
+        self.begin_many([specification])
 
     @torch.no_grad()
+    def begin_many(self, specifications: Sequence[TaskSpecification]) -> None:
+        """Encode the frames of demonstrations with the same number of objects."""
+        self._names = [specification.names for specification in specifications]
+        self._first = [0, *np.cumsum([len(specification) for specification in specifications]).tolist()]
+        self._video = self._model.encode(frames_of(list(specifications)))
+
     def decide(self, frame: Frame, observation: Observation) -> Decision:
         """The next call of the program on top of the stack, with its scope or arguments.
-
-        A program's end fires together with its last call; only the root may end without one.
 
         Raises:
             PlannerError: ``begin`` was not called, or the scene's objects are not the demonstration's.
         """
+        decision = self.decide_many([Ask(frame, observation)])[0]
+        if isinstance(decision, PlannerError):
+            raise decision
+        return decision
+
+    @torch.no_grad()
+    def decide_many(self, asks: Sequence[Ask]) -> list[Decision | PlannerError]:
+        """Decide for all; those with long scopes apart, so that few frames are padded."""
+        result: list[Decision | PlannerError | None] = [None] * len(asks)
         if self._video is None:
-            raise PlannerError("the planner was asked to decide before it was given a demonstration")
-        first, stop = frame.scope
-        window = (0, stop - first)
-        state = state_of(observation, self._order(observation), self._index[frame.op.name], window)
-        prediction = self._model(self._video.window(first, stop), state)
-        end = bool(prediction.end.sigmoid() > END_THRESHOLD)
-        if end and frame.op.name == self._library.root:
-            return Decision(None, end=True)
-        op = self._ops[int(prediction.call.argmax())]
-        if op.kind is OpKind.PROGRAM:
-            start, stop = decode_scopes(prediction.labels, state.scope)[0, 0].tolist()
-            return Decision(Call(op), Scope(first + start, first + stop), end)
-        return Decision(self._api_call(op, prediction), end=end)
+            error = PlannerError("the planner was asked to decide before it was given a demonstration")
+            return [error for _ in asks]
+        short: list[int] = []
+        long: list[int] = []
+        orders = []
+        for i, ask in enumerate(asks):
+            order = self._order(ask)
+            orders.append(order)
+            if isinstance(order, PlannerError):
+                result[i] = order
+            else:
+                (long if self._length(ask) > SHORT else short).append(i)
+        for rows in (short, long):
+            if rows:
+                chosen = [asks[i] for i in rows]
+                decisions = self._decide(chosen, [orders[i] for i in rows])
+                for i, decision in zip(rows, decisions, strict=True):
+                    result[i] = decision
+        return [decision for decision in result if decision is not None]
 
-    def _api_call(self, op: Op, prediction: Prediction) -> Call:
-        values: dict[ArgType, Argument] = {
-            ArgType.OBJECT: self._names[int(prediction.object.argmax())],
-            ArgType.METRES: self._offsets[int(prediction.offset.argmax())],
-        }
-        return Call(op, tuple(values[kind] for kind in op.args))
+    def _length(self, ask: Ask) -> int:
+        return self._scope(ask).stop - self._scope(ask).start
 
-    def _order(self, observation: Observation) -> list[int]:
-        """Where in the observation each of the demonstration's objects is."""
-        if observation.names == self._names:
-            return list(range(len(self._names)))
-        if sorted(observation.names) != sorted(self._names):
-            missing = sorted(set(self._names) - set(observation.names))
-            surplus = sorted(set(observation.names) - set(self._names))
-            raise PlannerError(
+    def _scope(self, ask: Ask) -> Scope:
+        if self._model.config.scoped:
+            return ask.frame.scope
+        return Scope(0, self._first[ask.run + 1] - self._first[ask.run])
+
+    def _decide(self, asks: Sequence[Ask], orders: Sequence[Any]) -> list[Decision]:
+        scopes = [self._scope(ask) for ask in asks]
+        start = torch.tensor([self._first[a.run] + s.start for a, s in zip(asks, scopes, strict=True)])
+        length = torch.tensor([s.stop - s.start for s in scopes])
+        memory = None
+        if self._model.config.recurrent:
+            nothing = torch.zeros(self._model.config.hidden)
+            states = [a.frame.state if a.frame.state is not None else nothing for a in asks]
+            memory = torch.stack(states)
+        window = Window.of(start, length)
+        prediction = self._model(self._video, window, self._state(asks, orders), memory)
+        return self._decode(asks, scopes, window, prediction)
+
+    def _state(self, asks: Sequence[Ask], orders: Sequence[Any]) -> State:
+        objects = len(self._names[0])
+        positions = np.zeros((len(asks), objects, 3), np.float32)
+        present = np.zeros((len(asks), objects), np.float32)
+        for row, (ask, order) in enumerate(zip(asks, orders, strict=True)):
+            positions[row, order] = ask.observation.positions
+            present[row, order] = 1.0
+        flags = [(float(a.observation.closed), float(a.observation.holding)) for a in asks]
+        return State(
+            torch.from_numpy(positions).unsqueeze(1),
+            torch.from_numpy(present).unsqueeze(1),
+            torch.from_numpy(np.array([a.observation.gripper for a in asks], np.float32)).unsqueeze(1),
+            torch.tensor(flags).unsqueeze(1),
+            torch.tensor([[self._index[a.frame.op.name]] for a in asks]),
+        )
+
+    def _decode(
+        self, asks: Sequence[Ask], scopes: Sequence[Scope], window: Window, prediction: Prediction
+    ) -> list[Decision]:
+        """What the logits say: alpha of Algorithm 1 is 0.5."""
+        config = self._model.config
+        calls = prediction.call[:, 0].argmax(-1).tolist()
+        ends = (prediction.end[:, 0] > 0).tolist()
+        objects = prediction.object[:, 0].argmax(-1).tolist()
+        offsets = prediction.offset[:, 0].argmax(-1).tolist()
+        found = None
+        if config.scoped and any(self._ops[call].kind is OpKind.PROGRAM for call in calls):
+            found = decode_scopes(prediction.labels, window.length, config.joint)[:, 0].tolist()
+        decisions = []
+        for i, (ask, scope) in enumerate(zip(asks, scopes, strict=True)):
+            state = prediction.memory[i] if prediction.memory is not None else None
+            alone = config.returns is Returns.SEPARATE or ask.frame.op.name == self.library.root
+            if ends[i] and alone and config.returns is not Returns.WITH_CALL:
+                decisions.append(Decision(None, end=True, state=state))
+                continue
+            op = self._ops[calls[i]]
+            part = None
+            if op.kind is OpKind.PROGRAM and found is not None:
+                part = Scope(scope.start + found[i][0], scope.start + found[i][1])
+            values: dict[ArgType, Argument] = {
+                ArgType.OBJECT: self._names[ask.run][objects[i]],
+                ArgType.METRES: self._family.offsets[offsets[i]],
+            }
+            call = Call(op, tuple(values[kind] for kind in op.args))
+            decisions.append(Decision(call, part, ends[i], state))
+        return decisions
+
+    def _order(self, ask: Ask) -> list[int] | PlannerError | slice:
+        """Where among the demonstration's objects each of the observation's is."""
+        names, seen = self._names[ask.run], ask.observation.names
+        if seen == names:
+            return slice(None)
+        surplus = sorted(set(seen) - set(names))
+        missing = [] if self._family.vanishing else sorted(set(names) - set(seen))
+        if surplus or missing:
+            return PlannerError(
                 "the scene's objects differ from the demonstration's: "
                 f"not in the scene: {', '.join(missing) or 'none'}; "
                 f"not in the demonstration: {', '.join(surplus) or 'none'}"
             )
-        return [observation.names.index(name) for name in self._names]
+        return [names.index(name) for name in seen]

@@ -1,0 +1,116 @@
+"""Which models there are, how each is trained, and what NTP+ does otherwise than the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from taskprog.planners.ntp.config import ModelConfig, Returns, Sight
+from taskprog.planners.ntp.dataset import DataConfig
+from taskprog.planners.ntp.train import TrainConfig
+from taskprog.tasks.families import FAMILIES
+
+RELATIONAL, NTP = "relational", "ntp"
+NO_SCOPE, NTP_GRU, FLAT, FLAT_GRU = "ntp_no_scope", "ntp_gru", "flat", "flat_gru"
+# By key, the names in plots: ours, then the paper's five.
+MODELS = {
+    RELATIONAL: "NTP+",
+    NTP: "NTP",
+    NO_SCOPE: "NTP (no scope)",
+    NTP_GRU: "NTP (GRU)",
+    FLAT: "Flat",
+    FLAT_GRU: "Flat (GRU)",
+}
+RECORDINGS = 2000  # in all, however many tasks: more trials of fewer tasks
+# The paper's encoders: its text gives no sizes; these were the best of those tried on seen tasks.
+PAPER = ModelConfig(
+    sight=Sight.VECTOR,
+    joint=False,
+    channels=32,
+    embedding=32,
+    hidden=128,
+    dilations=(1,),
+    encoder_dilations=(1, 2, 4),
+)
+STEPS = {RELATIONAL: 1000}  # gradient steps
+PAPER_STEPS = 5000
+# Training tasks of shipped policies: as many as there are, but a thousand.
+TASKS = {"block_stacking": 1000, "order_fulfilment": 4, "table_cleanup": 100}
+
+
+def configuration(family: str, model: str, tasks: int, seed: int, quick: bool = False) -> TrainConfig:
+    """How a model is trained on ``tasks`` tasks of a family; ``quick``: with a fraction of the steps.
+
+    Raises:
+        KeyError: there is no such family or model.
+    """
+    world = FAMILIES[family]
+    objects = len(world.names)
+    choices = {
+        RELATIONAL: ModelConfig(unit=world.unit, objects=objects),
+        NTP: PAPER,
+        NO_SCOPE: replace(PAPER, scoped=False),
+        NTP_GRU: replace(PAPER, recurrent=True),
+        FLAT: replace(PAPER, flat=True, scoped=False),
+        FLAT_GRU: replace(PAPER, flat=True, scoped=False, recurrent=True),
+    }
+    chosen = replace(choices[model], unit=world.unit, objects=objects)
+    steps = STEPS.get(model, PAPER_STEPS)
+    return TrainConfig(
+        family=family,
+        seed=seed,
+        tasks=tasks,
+        steps=max(300, steps // 4) if quick else steps,
+        videos=16,
+        decisions=4 if chosen.recurrent else 12,
+        data=DataConfig(trials=max(1, RECORDINGS // tasks)),
+        model=chosen,
+    )
+
+
+def shipped(family: str) -> TrainConfig:
+    """How the policy in ``models/policies`` is trained: as many tasks as there are, also reordered ones."""
+    config = configuration(family, RELATIONAL, TASKS[family], 0)
+    return replace(config, data=replace(config.data, reordered=0.3))
+
+
+def relabelled(config: TrainConfig) -> TrainConfig:
+    """With objects renumbered at random, which makes new tasks of the given ones."""
+    return replace(config, data=replace(config.data, relabelled=True))
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One difference between NTP+ and the paper's NTP, switched back."""
+
+    title: str
+    change: Callable[[TrainConfig], TrainConfig]
+
+
+def _model(**fields: object) -> Callable[[TrainConfig], TrainConfig]:
+    def change(config: TrainConfig) -> TrainConfig:
+        return replace(config, model=replace(config.model, **fields))  # type: ignore[arg-type]
+
+    return change
+
+
+def _clean(config: TrainConfig) -> TrainConfig:
+    return replace(config, data=replace(config.data, disturbed=0.0))
+
+
+ABLATIONS = {
+    "vector": Ablation(
+        "coordinates in a vector instead of relations; object classified, not pointed at",
+        _model(sight=Sight.VECTOR, hidden=128),
+    ),
+    "not_compared": Ablation("frames not compared with the present", _model(compared=False)),
+    "one_convolution": Ablation("one convolution of kernel 3", _model(dilations=(1,))),
+    "apart": Ablation("start and end of a scope decoded apart", _model(joint=False)),
+    "summed": Ablation('sums over pairs instead of "at least one"', _model(saturated=False)),
+    "no_mishaps": Ablation("no mishaps in the training traces", _clean),
+    "with_call": Ablation(
+        "every program returns with its last call (Algorithm 1 to the letter)",
+        _model(returns=Returns.WITH_CALL),
+    ),
+    "separate": Ablation("every program returns in a decision of its own", _model(returns=Returns.SEPARATE)),
+}

@@ -1,0 +1,111 @@
+"""How NTP+ sees: relations between objects, each frame compared with the present, objects pointed at.
+
+Every part treats the objects alike, so that their numbering and number do not matter. Shapes as in
+``features.py``; R relation bits, C frame channels, E of a program's embedding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from taskprog.planners.ntp.config import ModelConfig
+from taskprog.planners.ntp.features import RELATION_SIZE, Frames, State, Window, between, relations
+from taskprog.planners.ntp.layers import mlp
+from taskprog.planners.ntp.sight import View
+
+RARE = -4.0  # first logit of a relation bit: so few pairs have it that "at least one" is not yet settled
+
+
+@dataclass
+class RelationalFrames:
+    """What of frames does not depend on the present state; computed once a run.
+
+    Attributes:
+        bits: (F, N * N, R) soft relation bits of ordered pairs.
+        total: (F, R) their sums over pairs.
+        held: (F, N).
+    """
+
+    bits: Tensor
+    total: Tensor
+    held: Tensor
+
+
+class RelationalSight(nn.Module):
+    """f_ENC and the frames' embedding by relations; also decodes the API's object, by pointing."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        r, c, e, h = config.relation_bits, config.channels, config.embedding, config.hidden
+        self._unit, self._compared, self._saturated = config.unit, config.compared, config.saturated
+        self.size = 3 + 4 * r
+        self.object_relation = mlp(RELATION_SIZE, config.relation_hidden, r, bias=RARE)
+        self.tool_relation = mlp(RELATION_SIZE, config.relation_hidden, r)
+        self.frame = nn.Linear(4 * r + 2, c)
+        self.pointed = nn.Linear(1 + 4 * r, h)
+        self.pointing = nn.Linear(e, h, bias=False)
+        self.pointer = nn.Linear(h, 1)
+
+    def encode(self, frames: Frames) -> RelationalFrames:
+        """What of F frames does not depend on the present state."""
+        bits = self._pair_bits(frames.positions)
+        return RelationalFrames(bits, bits.sum(-2), frames.held)
+
+    def forward(self, video: RelationalFrames, window: Window, state: State, program: Tensor) -> View:
+        """See ``SightModule``."""
+        held = window.of_frames(video.held) * window.inside.unsqueeze(-1)  # (B, W, N)
+        shown = held.sum(1)
+        moved = shown / shown.sum(-1, keepdim=True).clamp(min=1.0)  # (B, N) by how long each is held
+        pointer = self._point(video, window, moved, program)
+
+        pairs = (state.present.unsqueeze(-1) * state.present.unsqueeze(-2)).flatten(2)
+        bits = self._pair_bits(state.positions) * pairs.unsqueeze(-1)  # (B, K, N * N, R)
+        reach = between(state.positions, state.tool.unsqueeze(-2), self._unit)
+        tool = torch.sigmoid(self.tool_relation(reach)) * state.present.unsqueeze(-1)  # (B, K, N, R)
+        carried = moved.unsqueeze(1).expand_as(pointer)
+        meant = torch.stack([pointer.softmax(-1), carried], 2) @ tool  # (B, K, 2, R)
+        here = (carried * state.present).sum(-1, keepdim=True)
+        now = bits.sum(-2)  # (B, K, R)
+        present = torch.cat([state.flags, here, meant.flatten(2), tool.amax(-2), self._some(now)], -1)
+
+        total = window.of_frames(video.total).unsqueeze(1)  # (B, 1, W, R)
+        common = torch.einsum("bwpr,bkpr->bkwr", window.of_frames(video.bits), bits)
+        missing = self._some((total - common).relu())
+        extra = self._some((now.unsqueeze(2) - common).relu())
+        grasp = held.unsqueeze(1) @ tool  # (B, K, W, R) the tool's relation to what the frame holds
+        if not self._compared:
+            missing, extra, grasp = missing * 0, extra * 0, grasp * 0
+        gone = held.unsqueeze(1) @ (1.0 - state.present).unsqueeze(-1)  # (B, K, W, 1)
+        holds = held.sum(-1, keepdim=True).unsqueeze(1).expand_as(gone)
+        seen = torch.cat([missing, extra, self._some(total).expand_as(missing), grasp, holds, gone], -1)
+        frames = torch.relu(self.frame(seen)) * window.inside[:, None, :, None]
+        return View(frames, present, pointer)
+
+    def _pair_bits(self, positions: Tensor) -> Tensor:
+        """(..., N, 3) to (..., N * N, R): soft bits of each ordered pair, 0 for an object with itself."""
+        apart = 1.0 - torch.eye(positions.shape[-2]).flatten().unsqueeze(-1)
+        near = relations(positions, self._unit).flatten(-3, -2)
+        return torch.sigmoid(self.object_relation(near)) * apart
+
+    def _some(self, count: Tensor) -> Tensor:
+        """Of a soft count: a soft "at least one", which does not grow with the number of objects."""
+        return 1.0 - torch.exp(-count) if self._saturated else count
+
+    def _point(self, video: RelationalFrames, window: Window, moved: Tensor, program: Tensor) -> Tensor:
+        """(B, K, N) logits: which object the program is about.
+
+        Seen for each object: whether the scope shows it moved, and its relations to what is moved in the
+        scope's first and last frame.
+        """
+        n = moved.shape[-1]
+        edges = window.of_ends(video.bits)
+        edges = edges.view(*edges.shape[:2], n, n, edges.shape[-1])  # (B, 2, N, N, R)
+        towards = torch.einsum("bi,beijr->bjer", moved, edges).flatten(2)
+        away = torch.einsum("bj,beijr->bier", moved, edges).flatten(2)
+        seen = self.pointed(torch.cat([moved.unsqueeze(-1), towards, away], -1)).unsqueeze(1)
+        asked = self.pointing(program).unsqueeze(2)
+        logits: Tensor = self.pointer(torch.relu(seen + asked)).squeeze(-1)
+        return logits
