@@ -80,10 +80,10 @@ def test_seeds_decide_starts_and_demonstrations(family: Family) -> None:
     first, again, other = start(0), start(0), start(1)
     assert first.names == again.names
     np.testing.assert_array_equal(first.positions, again.positions)
-    assert not np.array_equal(first.positions, other.positions)
+    assert not np.allclose(first.positions, other.positions, atol=0.03)
     videos = [family.demonstrate(task, np.random.default_rng(seed), VIDEO) for seed in (0, 0, 1)]
     np.testing.assert_array_equal(videos[0].positions, videos[1].positions)
-    assert not np.array_equal(videos[0].positions[0], videos[2].positions[0])
+    assert not np.allclose(videos[0].positions[0], videos[2].positions[0], atol=0.03)
     assert set(videos[0].names) == set(first.names)
 
 
@@ -117,6 +117,14 @@ def test_the_expert_recovers_from_mishaps(family: Family) -> None:
         happened += len(world.mishaps)
     assert done >= 40 - 1
     assert happened > 40
+
+
+def test_what_a_person_takes_out_of_a_container_is_delivered_again() -> None:
+    family, taken = OrderFulfilment(2, 2, 2), Disturbances(meddle=0.15)
+    task = some(family, 1)[0]
+    for seed in range(40):
+        code, world, _ = run(family, task, seed, taken)
+        assert (code, world.unmet()) == (RunCode.RETURNED, []), world.mishaps
 
 
 @every_family

@@ -31,8 +31,8 @@ PRIMITIVES = 4  # that a step takes
 class TwinDomain:
     """A ``taskprog.machine.Domain``: bodies on a table and a gripper, moved without physics.
 
-    Bodies that share a name are observed as one: the one that is held, else the nearest to the gripper that
-    can be seen. A name of which nothing can be seen is left out.
+    Bodies that share a name are observed as one: the nearest to the gripper that can be seen, which is the
+    held one while one is held. A name of which nothing can be seen is left out.
 
     Args:
         bodies: what is on the table, N of them.
@@ -110,8 +110,6 @@ class TwinDomain:
         for body, bed in self._bed.items():
             if self._bodies[bed].hides:
                 distance[body] = np.inf
-        if self._held is not None:
-            distance[self._held] = -1.0
         distances = distance.tolist()
         shown = {name: min(alike, key=distances.__getitem__) for name, alike in self._alike.items()}
         return {name: body for name, body in shown.items() if distances[body] < np.inf}
