@@ -9,11 +9,13 @@ TASK ?=
 SEED ?= 7
 GUI ?= 0
 SCENE ?= block_stacking
+FAMILY ?= block_stacking
+QUICK ?= 0
 
 export OMP_NUM_THREADS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all bench lint train clean
+.PHONY: help setup demo test test-all bench lint train paper clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,8 +48,13 @@ lint: setup ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-train: setup ## the shipped policy again, from its seed
-	$(BIN)/taskprog train --output models/policies/block_stacking
+train: setup ## the shipped policy again, from its seed; FAMILY=order_fulfilment, table_cleanup
+	$(BIN)/taskprog train --family $(FAMILY) --output models/policies/$(FAMILY) --logs out/tensorboard/$(FAMILY)
+
+paper: setup ## the paper's experiments, hours; QUICK=1 minutes; JOBS=2 RAY=HOST:PORT ONLY=fig5,fig6 TASK_FILE=...
+	$(BIN)/taskprog paper $(if $(filter-out 0,$(QUICK)),--quick) \
+	  $(if $(RAY),--ray $(RAY),$(if $(JOBS),--jobs $(JOBS))) \
+	  $(if $(ONLY),--only $(ONLY)) $(if $(TASK_FILE),--task-file "$(TASK_FILE)")
 
 clean: ## remove what was built, and the environment; out/ stays
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache src/*.egg-info

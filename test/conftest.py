@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from ros_world import RosWorld
+
+    from taskprog.experiments.pool import Pool
 
 
 @pytest.fixture
@@ -25,3 +29,14 @@ def ros(monkeypatch: pytest.MonkeyPatch) -> Iterator[RosWorld]:
             yield world
         finally:
             world.close()
+
+
+@pytest.fixture(scope="session")
+def workers() -> Iterator[Pool]:
+    """Processes by Ray, which takes seconds to start: once for all tests. They find the tests' modules."""
+    from taskprog.experiments.pool import pool
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        with pool(jobs=2) as opened:
+            yield opened

@@ -1,9 +1,8 @@
-"""Block stacking: tasks, their spread and halves, files of tasks, layouts, and when a task holds."""
+"""Block stacking: tasks, their spread and halves, layouts, and when a task holds."""
 
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from taskprog.tasks.block_stacking import (
     holds,
     is_on,
     random_layout,
-    read_task_file,
 )
 from taskprog.tasks.table_top import CUBE_SIZE, LAYOUT_REGION, LAYOUT_SEPARATION, TABLE_HEIGHT
 
@@ -94,18 +92,6 @@ def test_reordered_tasks_interleave_towers_and_build_the_same() -> None:
     orders = {str(task.reordered(np.random.default_rng(seed))) for seed in range(40)}
     assert len(orders) > 5
     assert all(StackingTask.parse(order).relations == task.relations for order in orders)
-
-
-def test_task_files_skip_comments_and_errors_name_the_line(tmp_path: Path) -> None:
-    path = tmp_path / "tasks.csv"
-    path.write_text("# a comment\ntask,steps\n0,2>6 7>1\n1,0>3\n")
-    assert [str(task) for task in read_task_file(path)] == ["2>6 7>1", "0>3"]
-    path.write_text("task,steps\n0,2>6\n1,2>2\n")
-    with pytest.raises(ValueError, match="line 3: 2>2: a cube cannot stand on itself"):
-        read_task_file(path)
-    path.write_text("number;what\n")
-    with pytest.raises(ValueError, match="header should be task,steps"):
-        read_task_file(path)
 
 
 def test_layouts_are_on_the_table_apart_and_repeatable() -> None:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from rich.console import Console
 from taskprog.experiments import plots
 from taskprog.experiments.page import write_page
 from taskprog.experiments.plots import draw
-from taskprog.experiments.pool import Pool, pool
+from taskprog.experiments.pool import Pool
 from taskprog.experiments.runner import run_units
 from taskprog.experiments.tables import Figure, Row, pooled, write_figure
 from taskprog.experiments.unit import Files, Output, Store, Unit, closure, write_whole
@@ -58,15 +57,6 @@ def threads(config: Sum) -> Output:
     import torch
 
     return Output({"threads": torch.get_num_threads(), "variable": os.environ["OMP_NUM_THREADS"]})
-
-
-@pytest.fixture(scope="session")
-def workers() -> Iterator[Pool]:
-    """Ray takes seconds to start: once for all tests. Its processes find this module by PYTHONPATH."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
-        with pool(jobs=2) as opened:
-            yield opened
 
 
 @pytest.fixture

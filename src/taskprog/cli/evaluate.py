@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shlex
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,22 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from taskprog.cli.main import CommandError
+from taskprog.cli.options import (
+    add_condition_arguments,
+    add_family_arguments,
+    add_pool_arguments,
+    conditions_of,
+    family_of,
+    tasks_in,
+)
 from taskprog.resources import share_dir
-from taskprog.tasks.block_stacking import BlockStacking, StackingTask, generate_tasks, read_task_file
-from taskprog.tasks.conditions import Conditions, Disturbances, TrackNoise, VideoConditions, WorldNoise
+from taskprog.tasks.conditions import Conditions
 from taskprog.tasks.evaluation import Episode, Summary, evaluate, wilson
-from taskprog.tasks.family import TEST, TRAIN
+from taskprog.tasks.family import TEST, TRAIN, Family, Task
 
 BOTH = "both"
 MANY = 300  # generated tasks if no limit is given
+PART = 64  # tasks that a process is given at once
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,28 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vision", action="store_true", help="physics: cameras only; there is no other way yet"
     )
+    add_family_arguments(parser)
     parser.add_argument("--task-file", type=Path, help="CSV file with tasks; default: generated ones")
     parser.add_argument("--half", choices=(TRAIN, TEST, BOTH), default=TEST, help="keep these tasks only")
     parser.add_argument("--limit", type=int, help=f"at most so many tasks; default: all, or {MANY} generated")
     parser.add_argument("--seed", type=int, default=0, help="of start layouts, noise, and generated tasks")
     parser.add_argument("--checkpoint", type=Path, help="folder of a policy; default: the shipped one")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures to this file")
-    twin = parser.add_argument_group("twin")
-    noise = WorldNoise()
-    twin.add_argument(
-        "--detector-noise", type=float, default=noise.detector, help="metres, standard deviation"
-    )
-    twin.add_argument("--action-noise", type=float, default=noise.action, help="metres, standard deviation")
-    twin.add_argument("--drop", type=float, default=0.0, help="probability that a move loses its cube")
-    twin.add_argument(
-        "--meddle",
-        type=float,
-        default=0.0,
-        help="probability, after each primitive, that someone moves a cube",
-    )
-    twin.add_argument(
-        "--missed-frames", type=float, default=0.0, help="share of the video's frames that are lost"
-    )
+    add_pool_arguments(parser, 1)
+    add_condition_arguments(parser)
     physics = parser.add_argument_group("physics")
     physics.add_argument("--actor", default="hand", help="who moves the cubes in the task videos")
     physics.add_argument(
@@ -69,9 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate, print a table, write JSON. Returns 0 whatever the success rate: a figure is the result."""
-    tasks = _tasks(options)
+    family = family_of(options)
+    conditions = conditions_of(options)
+    tasks = _tasks(options, family)
     console = Console()
-    checkpoint = options.checkpoint or share_dir() / "models/policies/block_stacking"
+    checkpoint = options.checkpoint or share_dir() / "models/policies" / family.name
     began = time.monotonic()
     columns = (
         TextColumn("{task.description}"),
@@ -80,10 +79,14 @@ def run(options: argparse.Namespace) -> int:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as bars:
-        figures = (_twin if options.world == "twin" else _physics)(options, tasks, checkpoint, bars)
+        if options.world == "twin":
+            figures = _twin(options, family, tasks, conditions, checkpoint, bars)
+        else:
+            figures = _physics(options, family, tasks, checkpoint, bars)
     report = {
         "command": shlex.join(["taskprog", *sys.argv[1:]]),
         "world": options.world,
+        "family": family.name,
         "tasks": str(options.task_file.name) if options.task_file else f"generated from seed {options.seed}",
         "half": options.half,
         "seed": options.seed,
@@ -97,46 +100,52 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _tasks(options: argparse.Namespace) -> list[StackingTask]:
+def _tasks(options: argparse.Namespace, family: Family) -> Sequence[Task]:
     if options.limit is not None and options.limit < 1:
         raise CommandError(f"--limit is {options.limit}; it should be at least 1")
     half = None if options.half == BOTH else options.half
-    if options.task_file is None:
-        return generate_tasks(options.seed, options.limit or MANY, half)
+    if options.task_file is not None:
+        return tasks_in(options.task_file, family, half)[: options.limit]
     try:
-        tasks = read_task_file(options.task_file)
-    except (OSError, ValueError) as error:
-        raise CommandError(f"--task-file: {error}") from error
-    tasks = [task for task in tasks if half in (None, task.half)][: options.limit]
-    if not tasks:
-        raise CommandError(f"{options.task_file}: no task of the {options.half} half in it")
-    return tasks
+        return family.tasks(options.seed, options.limit or MANY, half)
+    except ValueError as error:
+        raise CommandError(f"--limit {options.limit or MANY}: {error}") from error
 
 
 def _twin(
-    options: argparse.Namespace, tasks: list[StackingTask], checkpoint: Path, bars: Progress
+    options: argparse.Namespace,
+    family: Family,
+    tasks: Sequence[Task],
+    conditions: Conditions,
+    checkpoint: Path,
+    bars: Progress,
 ) -> dict[str, Any]:
     from taskprog.planners.ntp.planner import CheckpointError, NTPPlanner
 
     try:
-        planner = NTPPlanner.load(checkpoint, BlockStacking())
+        planner = NTPPlanner.load(checkpoint, family)
     except CheckpointError as error:
         raise CommandError(str(error)) from error
-    conditions = Conditions(
-        options.seed,
-        VideoConditions(TrackNoise(missed=options.missed_frames)),
-        WorldNoise(options.detector_noise, options.action_noise),
-        Disturbances(drop=options.drop, meddle=options.meddle),
-    )
     bar = bars.add_task("twin", total=len(tasks))
-    successes = 0
+    successes = done = 0
 
     def on_episode(episode: Episode) -> None:
-        nonlocal successes
+        nonlocal successes, done
         successes += episode.success
-        bars.update(bar, advance=1, description=f"twin {successes}/{episode.index + 1}")
+        done += 1
+        bars.update(bar, completed=done, description=f"twin {successes}/{done}")
 
-    episodes = evaluate(BlockStacking(), tasks, planner, conditions, on_episode=on_episode)
+    if options.ray is None and options.jobs == 1:
+        episodes = evaluate(
+            family, tasks, planner, conditions, planner.library, batch=PART, on_episode=on_episode
+        )
+    else:
+        episodes = []
+        for part in _parts(options, family, tasks, conditions, checkpoint):
+            for episode in part:
+                on_episode(episode)
+            episodes += part
+        episodes.sort(key=lambda episode: episode.index)
     return {
         "conditions": asdict(conditions),
         **Summary.of(episodes).to_json(),
@@ -144,15 +153,46 @@ def _twin(
     }
 
 
+def _parts(
+    options: argparse.Namespace,
+    family: Family,
+    tasks: Sequence[Task],
+    conditions: Conditions,
+    checkpoint: Path,
+) -> Iterator[list[Episode]]:
+    """The episodes of parts of the tasks, evaluated in other processes, as they come."""
+    from taskprog.experiments.pool import PoolError, pool
+    from taskprog.experiments.work import evaluate_part
+
+    policy = {path.name: path.read_bytes() for path in checkpoint.iterdir() if path.is_file()}
+    try:
+        with pool(options.jobs, options.ray) as workers:
+            size = min(PART, math.ceil(len(tasks) / workers.slots))
+            for first in range(0, len(tasks), size):
+                part = list(tasks[first : first + size])
+                workers.submit(evaluate_part, family, part, policy, conditions, first)
+            while (ended := workers.next()) is not None:
+                if ended.error:
+                    raise CommandError(f"a process failed: {ended.error}")
+                yield ended.value
+    except PoolError as error:
+        raise CommandError(str(error)) from error
+
+
 def _physics(
-    options: argparse.Namespace, tasks: list[StackingTask], checkpoint: Path, bars: Progress
+    options: argparse.Namespace, family: Family, tasks: Sequence[Task], checkpoint: Path, bars: Progress
 ) -> dict[str, Any]:
     if not options.vision:
         raise CommandError("--world physics needs --vision: the stack sees through its cameras only")
+    from taskprog.tasks.block_stacking import BlockStacking, StackingTask
+
+    stacking = [task for task in tasks if isinstance(task, StackingTask)]
+    if family != BlockStacking():
+        raise CommandError("--world physics knows block stacking with eight cubes only")
     from taskprog.cli import evaluate_physics
 
     episodes = evaluate_physics.evaluate(
-        tasks, options.seed, options.actor, str(checkpoint), options.output, bars
+        stacking, options.seed, options.actor, str(checkpoint), options.output, bars
     )
     successes = sum(episode.success for episode in episodes)
     return {
@@ -161,6 +201,7 @@ def _physics(
         "rate": successes / len(episodes),
         "interval": wilson(successes, len(episodes)),
         "causes": dict(Counter(episode.cause for episode in episodes if not episode.success)),
+        "details": {},
         "decisions": None,
         "primitives": sum(episode.primitives for episode in episodes) / len(episodes),
         "simulated_seconds": sum(episode.simulated_seconds for episode in episodes) / len(episodes),
@@ -170,13 +211,16 @@ def _physics(
 
 def _show(report: dict[str, Any], console: Console) -> None:
     low, high = report["interval"]
-    table = Table(title=f"{report['world']}: {report['tasks']}, {report['half']} half", show_header=False)
+    title = f"{report['world']}, {report['family']}: {report['tasks']}, {report['half']} half"
+    table = Table(title=title, show_header=False)
     table.add_row("tasks", str(report["n"]))
     table.add_row(
         "done", f"{report['successes']} ({report['rate']:.1%}; 95 % interval {low:.1%} to {high:.1%})"
     )
     for cause, count in report["causes"].items():
         table.add_row(f"failed: {cause}", str(count))
+    for detail, count in report["details"].items():
+        table.add_row(f"  {detail}", str(count))
     table.add_row("primitives a task", f"{report['primitives']:.1f}")
     table.add_row("wall time", f"{report['seconds']:.0f} s")
     console.print(table)

@@ -14,6 +14,7 @@ COMMANDS = {
     "record": "make a task video in the simulator",
     "train": "train a policy on the kinematic twin",
     "evaluate": "measure success on many tasks, in the twin or in physics",
+    "paper": "run the paper's experiments: train, evaluate, write figures and pictures",
     "replay": "play a recorded run back onto the topics",
     "trace": "show or draw a recorded trace",
 }
@@ -21,6 +22,15 @@ COMMANDS = {
 
 class CommandError(Exception):
     """A command cannot do what it was asked; the message says why and what would be right."""
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but for options that are simply not given."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False:
+            return action.help
+        return super()._get_help_string(action)
 
 
 def build_parser(chosen: str | None) -> argparse.ArgumentParser:
@@ -32,7 +42,7 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
             name,
             help=summary,
             description=summary[0].upper() + summary[1:] + ".",
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=_Formatter,
         )
         if name == chosen:
             module = importlib.import_module(f"taskprog.cli.{name}")

@@ -1,4 +1,4 @@
-"""``taskprog train``: a block-stacking policy from traces of the expert on the kinematic twin."""
+"""``taskprog train``: a policy from traces of the expert on the kinematic twin."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from taskprog.cli.main import CommandError
+from taskprog.cli.options import positive, share
 from taskprog.planners.ntp.card import write_card
-from taskprog.planners.ntp.planner import NTPPlanner
+from taskprog.planners.ntp.logs import TrainingLog
+from taskprog.planners.ntp.presets import MODELS, RELATIONAL, configuration, relabelled, shipped
 from taskprog.planners.ntp.train import (
     RESUME,
     SAVE_EVERY,
@@ -21,49 +23,57 @@ from taskprog.planners.ntp.train import (
     unseen_tasks,
 )
 from taskprog.planners.ntp.train import Progress as Step
-from taskprog.tasks.block_stacking import LIBRARY, OFFSETS
-from taskprog.tasks.evaluation import Conditions, Summary, evaluate
+from taskprog.tasks.conditions import Conditions
+from taskprog.tasks.evaluation import Summary, evaluate
+from taskprog.tasks.families import FAMILIES
 
-CHECK_SEED = 900_000  # of layouts and noise of the check at the end
+CHECK_SEED = 900_000  # of starts and noise of the check at the end
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command's options; the defaults make the shipped policy."""
-    config = TrainConfig()
+    """The command's options; the defaults make the shipped policy of the family."""
+    parser.add_argument("--family", choices=tuple(FAMILIES), default="block_stacking", help="which tasks")
+    parser.add_argument("--model", choices=tuple(MODELS), default=RELATIONAL, help="which networks")
     parser.add_argument(
         "--output",
         type=Path,
-        default=Path("out/policies/block_stacking"),
-        help="folder of the policy; an unfinished training in it is continued",
+        help="folder of the policy; an unfinished training in it is continued (default: out/policies/FAMILY)",
     )
-    parser.add_argument("--seed", type=int, default=config.seed, help="of tasks, noise, weights and batches")
+    parser.add_argument("--seed", type=int, default=0, help="of tasks, noise, weights and batches")
     parser.add_argument(
-        "--tasks", type=int, default=config.tasks, help="distinct tasks, all of the training half"
+        "--tasks",
+        type=positive,
+        help="distinct tasks, all of the training half (default: 1000, or as many as there are)",
     )
-    parser.add_argument("--trials", type=int, default=config.data.trials, help="recordings of each task")
-    parser.add_argument("--steps", type=int, default=config.steps, help="gradient steps")
     parser.add_argument(
-        "--threads", type=int, default=1, help="torch's threads; with one, runs repeat exactly"
+        "--trials", type=positive, help="recordings of each task (default: fewer, the more tasks)"
+    )
+    parser.add_argument("--steps", type=positive, help="gradient steps (default: the model's)")
+    parser.add_argument(
+        "--reordered",
+        type=share,
+        help="share of recordings that reach the goal in another order (default: that of the shipped policy,"
+        " none for the paper's models)",
+    )
+    parser.add_argument(
+        "--relabelled", action="store_true", help="renumber objects at random, which makes new tasks"
+    )
+    parser.add_argument(
+        "--threads", type=positive, default=1, help="torch's threads; with one, runs repeat exactly"
     )
     parser.add_argument(
         "--check", type=int, default=300, help="unseen tasks of the training half to try at the end"
+    )
+    parser.add_argument(
+        "--logs", type=Path, help="folder of curves for TensorBoard (default: OUTPUT/tensorboard)"
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Record, train, check, write policy and model card. After Ctrl-C the same command goes on."""
-    for name in ("tasks", "trials", "steps", "threads"):
-        if getattr(options, name) < 1:
-            raise CommandError(f"--{name} is {getattr(options, name)}; it should be at least 1")
     console = Console()
-    base = TrainConfig()
-    config = replace(
-        base,
-        seed=options.seed,
-        tasks=options.tasks,
-        steps=options.steps,
-        data=replace(base.data, trials=options.trials),
-    )
+    config = configured(options)
+    output = options.output or Path("out/policies") / config.family
     with _bars(console) as bars:
         bar = bars.add_task("recording the expert", total=config.tasks * config.data.trials, status="")
         try:
@@ -71,12 +81,12 @@ def run(options: argparse.Namespace) -> int:
         except ValueError as error:
             raise CommandError(str(error)) from error
         trainer = Trainer(config, recordings, options.threads)
-        _train(trainer, options.output, bars, console)
-        trainer.save(options.output)
+        _train(trainer, output, options.logs or output / "tensorboard", bars, console)
+        trainer.save(output)
         summary = _check(trainer, options.check, bars)
-    write_card(options.output, config, recordings, trainer, summary)
-    (options.output / RESUME).unlink(missing_ok=True)
-    console.print(f"policy in {options.output}, trained in {trainer.seconds:.0f} s of CPU time")
+    write_card(output, options.model, recordings, trainer, summary)
+    (output / RESUME).unlink(missing_ok=True)
+    console.print(f"policy in {output}, trained in {trainer.seconds:.0f} s of CPU time")
     if summary is not None:
         low, high = summary.interval
         console.print(
@@ -84,6 +94,22 @@ def run(options: argparse.Namespace) -> int:
             f" ({summary.rate:.1%}, 95 % interval {low:.1%} to {high:.1%})"
         )
     return 0
+
+
+def configured(options: argparse.Namespace) -> TrainConfig:
+    """The training that is asked for."""
+    tasks = options.tasks or shipped(options.family).tasks
+    config = configuration(options.family, options.model, tasks, options.seed)
+    reordered = options.reordered
+    if reordered is None:
+        reordered = (shipped(options.family) if options.model == RELATIONAL else config).data.reordered
+    trials = options.trials or config.data.trials
+    config = replace(
+        config,
+        steps=options.steps or config.steps,
+        data=replace(config.data, trials=trials, reordered=reordered),
+    )
+    return relabelled(config) if options.relabelled else config
 
 
 def _bars(console: Console) -> Progress:
@@ -97,7 +123,7 @@ def _bars(console: Console) -> Progress:
     return Progress(*columns, console=console)
 
 
-def _train(trainer: Trainer, folder: Path, bars: Progress, console: Console) -> None:
+def _train(trainer: Trainer, folder: Path, logs: Path, bars: Progress, console: Console) -> None:
     try:
         continued = trainer.load_state(folder)
     except ValueError as error:
@@ -107,25 +133,34 @@ def _train(trainer: Trainer, folder: Path, bars: Progress, console: Console) -> 
     bar: TaskID = bars.add_task("training", total=trainer.config.steps, completed=trainer.step, status="")
 
     def on_step(step: Step) -> None:
+        log.add(step, trainer.rate)
         if step.step % SAVE_EVERY == 0:
             trainer.save_state(folder)
         worst = max(step.errors, key=lambda name: step.errors[name])
         status = f"loss {step.loss:.3f}, wrong {worst} {step.errors[worst]:.1%}"
         bars.update(bar, completed=step.step, status=status)
 
-    try:
-        trainer.run(on_step)
-    except KeyboardInterrupt:
-        trainer.save_state(folder)
-        console.print(f"stopped at step {trainer.step}; the same command goes on from there")
-        raise
+    with TrainingLog(logs, trainer.step) as log:
+        try:
+            trainer.run(on_step)
+        except KeyboardInterrupt:
+            trainer.save_state(folder)
+            console.print(f"stopped at step {trainer.step}; the same command goes on from there")
+            raise
 
 
 def _check(trainer: Trainer, count: int, bars: Progress) -> Summary | None:
-    if count <= 0:
+    tasks = unseen_tasks(trainer.config, count) if count > 0 else []
+    if not tasks:  # not wanted; or all tasks of the training half are trained on
         return None
-    planner = NTPPlanner(trainer.model, LIBRARY, OFFSETS)
-    tasks = unseen_tasks(trainer.config, count)
+    planner = trainer.planner()
     bar = bars.add_task("checking", total=len(tasks), status="")
-    episodes = evaluate(tasks, planner, Conditions(CHECK_SEED), lambda episode: bars.advance(bar))
+    episodes = evaluate(
+        trainer.family,
+        tasks,
+        planner,
+        Conditions(CHECK_SEED),
+        planner.library,
+        on_episode=lambda episode: bars.advance(bar),
+    )
     return Summary.of(episodes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 STORE_BYTES = 256 * 2**20  # of Ray's shared memory on this machine; policies are all that passes through it
+CONNECT_TIMEOUT = 5.0  # seconds
 # Read by Ray when it is imported: no report over the network of how it is used; no ports but on loopback
 # (the name tells of other systems, where this is the default); devices are none of its business.
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -96,6 +98,17 @@ def _timed(function: Callable[..., Any], *args: Any) -> tuple[Any, str, float, f
     return value, error, time.process_time() - cpu, time.monotonic() - wall
 
 
+def _reach(address: str) -> None:
+    """Raise unless something listens there: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise PoolError(f"{address!r} is no address of a Ray cluster, such as 192.168.0.2:6379")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_TIMEOUT).close()
+    except OSError as error:
+        raise PoolError(f"no Ray cluster at {address}: {error}") from error
+
+
 @contextmanager
 def pool(jobs: int = 1, address: str | None = None) -> Iterator[Pool]:
     """Processes until the block is left: ``jobs`` on this machine, or all that a Ray cluster has.
@@ -103,8 +116,10 @@ def pool(jobs: int = 1, address: str | None = None) -> Iterator[Pool]:
     Where Ray runs already in this process, that is used, and left running.
 
     Raises:
-        PoolError: Ray does not start, or there is no cluster at the address.
+        PoolError: Ray does not start, or there is no cluster at the address, "HOST:PORT".
     """
+    if address:
+        _reach(address)
     os.environ.update(QUIET | ONE_THREAD | ({} if address else LOOPBACK))
     import ray
 
@@ -124,7 +139,8 @@ def pool(jobs: int = 1, address: str | None = None) -> Iterator[Pool]:
                 **({} if address else local),
             )
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise PoolError(f"Ray {f'at {address}' if address else 'on this machine'}: {error}") from error
+            where = f"at {address} (if it asks for tokens, set RAY_AUTH_MODE=token)" if address else "here"
+            raise PoolError(f"Ray {where}: {error}") from error
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     result = Pool(max(1, int(resources.get("CPU", 1))))
     try:

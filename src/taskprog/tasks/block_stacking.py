@@ -6,12 +6,10 @@ cube b; it succeeds when every a is on its b at the end.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -167,34 +165,6 @@ class StackingTask:
 def generate_tasks(seed: int, n: int, half: str | None = None) -> list[StackingTask]:
     """``BlockStacking().tasks``: of eight cubes, spread as ``SHAPES`` says."""
     return BlockStacking().tasks(seed, n, half)
-
-
-def read_task_file(path: Path) -> list[StackingTask]:
-    """Read tasks from CSV: lines starting with # are comments, the header is ``task,steps``.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: not such a file, or a line holds no possible task; names the line.
-    """
-    tasks: list[StackingTask] = []
-    header: list[str] | None = None
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        row = next(csv.reader([line]))
-        if header is None:
-            header = row
-            if header != ["task", "steps"]:
-                raise ValueError(f"{path}, line {number}: the header should be task,steps, not {line!r}")
-            continue
-        try:
-            _, steps = row
-            tasks.append(StackingTask.parse(steps))
-        except ValueError as error:
-            raise ValueError(f"{path}, line {number}: {error}") from error
-    if not tasks:
-        raise ValueError(f"{path}: no tasks in it")
-    return tasks
 
 
 def random_layout(seed: int) -> Layout:

@@ -1,0 +1,136 @@
+"""``taskprog paper``: the paper's experiments and what goes beyond them, from training to pictures."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from taskprog.cli.main import CommandError
+from taskprog.cli.options import add_pool_arguments, tasks_in
+from taskprog.experiments.page import write_page
+from taskprog.experiments.paper import FIGURES, FULL, QUICK, STACKING, Paper, Scale
+from taskprog.experiments.plots import draw
+from taskprog.experiments.pool import PoolError, pool
+from taskprog.experiments.runner import Failure, run_units
+from taskprog.experiments.tables import Figure, write_figure
+from taskprog.experiments.unit import Store, closure
+from taskprog.tasks.families import FAMILIES
+from taskprog.tasks.family import TEST
+
+TRIAL = ("steps", "trials", "episodes")  # options that make figures without meaning
+LINES = 12  # of a failed unit's traceback that are shown
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="one seed, fewer numbers of tasks, fewer steps and episodes; results stay in --output",
+    )
+    parser.add_argument(
+        "--only", metavar="NAMES", default=",".join(FIGURES), help="these figures, separated by commas"
+    )
+    parser.add_argument(
+        "--task-file",
+        type=Path,
+        help="CSV file with the NTP authors' tasks, to evaluate on those of the test half",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="folder of finished units and policies; what is done is not done again"
+        " (default: out/paper, or out/paper-quick)",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        help="folder of figures and pictures, the page is written beside it"
+        " (default: docs/results/paper, or OUTPUT/results with --quick)",
+    )
+    trial = parser.add_argument_group("to try it out, with --quick")
+    trial.add_argument("--steps", type=int, help="gradient steps of every training")
+    trial.add_argument("--trials", type=int, help="recordings of each task")
+    trial.add_argument("--episodes", type=int, help="episodes of every evaluation")
+    add_pool_arguments(parser, len(os.sched_getaffinity(0)))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run what is not done yet, write figures, pictures and the page. Returns 1 if a unit failed."""
+    console = Console()
+    paper = Paper(_scale(options), _own_tasks(options.task_file))
+    figures = paper.figures(_names(options.only))
+    output = options.output or Path("out/paper-quick" if options.quick else "out/paper")
+    results = options.results or (output / "results" if options.quick else Path("docs/results/paper"))
+    store = Store(output)
+    units = [unit for figure in figures for unit in figure.units]
+    try:
+        with pool(options.jobs, options.ray) as workers:
+            failures = run_units(units, store, workers, console)
+    except PoolError as error:
+        raise CommandError(str(error)) from error
+    _write(figures, store, results, _command(options))
+    spent = sum(
+        (store.result(unit) or {"seconds": {"cpu": 0.0}})["seconds"]["cpu"] for unit in closure(units)
+    )
+    console.print(f"{spent / 60:.0f} CPU minutes in all; figures in {results}, the page beside it")
+    _tell(failures, console)
+    return 1 if failures else 0
+
+
+def _scale(options: argparse.Namespace) -> Scale:
+    scale = QUICK if options.quick else FULL
+    for name in TRIAL:
+        value = getattr(options, name)
+        if value is not None and (value < 1 or not options.quick):
+            raise CommandError(f"--{name} is {value}; it should be at least 1, and goes with --quick only")
+    if options.episodes is not None:
+        scale = replace(scale, episodes=options.episodes, others=options.episodes)
+    return replace(scale, steps=options.steps, trials=options.trials)
+
+
+def _names(text: str) -> list[str]:
+    names = [name for name in text.split(",") if name]
+    unknown = [name for name in names if name not in FIGURES]
+    if unknown or not names:
+        raise CommandError(f"--only {text!r}: there are {', '.join(FIGURES)}")
+    return names
+
+
+def _own_tasks(path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    return [str(task) for task in tasks_in(path, FAMILIES[STACKING], TEST)]
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command that gives the same figures, without what is particular to a machine."""
+    words = ["taskprog", "paper"]
+    words += ["--quick"] if options.quick else []
+    words += ["--task-file", options.task_file.name] if options.task_file else []
+    for name in TRIAL:
+        if getattr(options, name) is not None:
+            words += [f"--{name}", str(getattr(options, name))]
+    return shlex.join(words)
+
+
+def _write(figures: Sequence[Figure], store: Store, results: Path, command: str) -> None:
+    for figure in figures:
+        draw(write_figure(figure, store, results, command))
+    write_page(results, results.with_name(results.name + ".md"))
+
+
+def _tell(failures: Sequence[Failure], console: Console) -> None:
+    for failure in failures:
+        console.print(f"[red]failed:[/red] {failure.unit.name}", highlight=False)
+        lines = failure.error.rstrip().splitlines()
+        for line in lines[-LINES:]:
+            console.print(f"  {line}", highlight=False, markup=False)
+    if failures:
+        console.print(f"{len(failures)} units failed; the same command tries them again")

@@ -1,0 +1,142 @@
+"""What the units of the experiments do: train a policy, and evaluate one."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from taskprog.experiments.unit import Files, Output
+from taskprog.planners.ntp.planner import NTPPlanner
+from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings
+from taskprog.tasks.conditions import Conditions
+from taskprog.tasks.evaluation import Episode, Summary, evaluate
+from taskprog.tasks.families import FAMILIES
+from taskprog.tasks.family import TEST, TRAIN, Family, Task
+
+SEEN, UNSEEN, TOPOLOGY, GIVEN = "seen", "unseen", "topology", "given"
+TRIES = 50  # to find another order of a task
+UNSEEN_SEED = 7_000_000  # added to the seed of tasks of the test half
+TOLD = 20  # failed episodes that are kept in words
+
+
+@dataclass(frozen=True)
+class TaskSet:
+    """Which tasks of a family; the same everywhere.
+
+    Attributes:
+        test: SEEN, tasks that were trained on; TOPOLOGY, these in another order; UNSEEN, of the test half;
+            GIVEN, ``texts``.
+        n: how many; a task comes again, from another start, if there are fewer.
+        seed, trained: of the training, and its number of tasks; ``seed`` also chooses the unseen tasks.
+    """
+
+    test: str
+    n: int
+    seed: int = 0
+    trained: int = 0
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Configuration of ``evaluate_policy``; ``sizes`` are fields of the family to be changed."""
+
+    family: str
+    tasks: TaskSet
+    conditions: Conditions = field(default_factory=Conditions)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+
+def train(config: TrainConfig) -> Output:
+    """Record, train, and keep the policy."""
+    recordings = make_recordings(config)
+    trainer = Trainer(config, recordings)
+    trainer.run()
+    with tempfile.TemporaryDirectory() as name:
+        trainer.save(Path(name))
+        files = {path.name: path.read_bytes() for path in Path(name).iterdir()}
+    figures = {
+        "steps": trainer.step,
+        "loss": trainer.loss,
+        "errors": trainer.errors,
+        "parameters": sum(p.numel() for p in trainer.model.parameters()),
+        "recordings": len(recordings),
+        "decisions": sum(len(recording) for recording in recordings),
+        "curve": [asdict(point) for point in trainer.history],
+    }
+    return Output(figures, files, {"training": trainer.seconds})
+
+
+def evaluate_policy(config: Evaluation, policy: Files) -> Output:
+    """Try the tasks with a policy that ``train`` kept.
+
+    Raises:
+        ValueError: the tasks do not exist.
+        CheckpointError: the policy is for another family.
+    """
+    family = sized(config.family, config.sizes)
+    episodes = evaluate_part(family, choose(family, config.tasks), policy, config.conditions)
+    failed = [episode for episode in episodes if not episode.success]
+    told = [{"task": e.task, "cause": e.cause, "detail": e.detail, "message": e.message} for e in failed]
+    return Output({**Summary.of(episodes).to_json(), "failures": told[:TOLD]})
+
+
+def evaluate_part(
+    family: Family, tasks: Sequence[Task], policy: Files, conditions: Conditions, first: int = 0
+) -> list[Episode]:
+    """Evaluate a policy that came as files; ``first`` is the index of the first task among all."""
+    with tempfile.TemporaryDirectory() as name:
+        for file, content in policy.items():
+            (Path(name) / file).write_bytes(content)
+        planner = NTPPlanner.load(Path(name), family)
+    return evaluate(family, tasks, planner, conditions, planner.library, first=first)
+
+
+def sized(name: str, sizes: dict[str, int]) -> Family:
+    """The family of a name with other sizes, such as ``{"cubes": 10}``.
+
+    Raises:
+        ValueError: it has no such sizes, or they are impossible.
+    """
+    family: Any = FAMILIES[name]
+    for size in sizes:
+        if not hasattr(family, size):
+            raise ValueError(f"{name} has no {size}")
+    resized: Family = replace(family, **sizes)
+    return resized
+
+
+def choose(family: Family, chosen: TaskSet) -> list[Task]:
+    """The tasks of a set.
+
+    Raises:
+        ValueError: they do not exist.
+    """
+    if chosen.test in (SEEN, TOPOLOGY):
+        tasks = list(family.tasks(chosen.seed, chosen.trained, TRAIN))
+        if chosen.test == TOPOLOGY:
+            tasks = _reordered(family, tasks, np.random.default_rng(chosen.seed))
+    elif chosen.test == UNSEEN:
+        tasks = list(family.tasks(UNSEEN_SEED + chosen.seed, chosen.n, TEST))
+    else:
+        tasks = [family.parse(text) for text in chosen.texts]
+    return [tasks[index % len(tasks)] for index in range(chosen.n)]
+
+
+def _reordered(family: Family, tasks: Sequence[Task], rng: np.random.Generator) -> list[Task]:
+    """The tasks that have another order, in such a one."""
+    result = []
+    for task in tasks:
+        for _ in range(TRIES):
+            other = family.reordered(task, rng)
+            if str(other) != str(task):
+                result.append(other)
+                break
+    if not result:
+        raise ValueError("none of the tasks can be done in another order")
+    return result
