@@ -76,6 +76,17 @@ def test_a_placement_too_far_aside_falls_to_the_table() -> None:
     assert gaps.min() > CUBE_SIZE
 
 
+def test_where_a_cube_stands_no_other_can_be_put() -> None:
+    domain = twin()
+    put(domain, "red", "blue")
+    standing = domain.positions[0].copy()
+    put(domain, "green", "blue")
+    assert domain.mishaps == ["toppled green"]
+    np.testing.assert_array_equal(domain.positions[0], standing)
+    green = domain.positions[CUBES.index(next(cube for cube in CUBES if cube.name == "green"))]
+    assert np.hypot(*(green - standing)[:2]) > CUBE_SIZE
+
+
 def test_picking_from_inside_a_tower_topples_what_stands_above() -> None:
     domain = twin()
     put(domain, "red", "blue")

@@ -204,7 +204,7 @@ class TwinDomain:
 
     def _release(self, index: int) -> None:
         """A body is let go where it is: it rests on what is under it, or falls."""
-        if self._happens(self._disturbances.misplace):
+        if self._happens(self._disturbances.misplace) or self._taken(index):
             self._fall(index, self.positions[index], "toppled")
             return
         body = self._bodies[index]
@@ -235,6 +235,15 @@ class TwinDomain:
         found = np.flatnonzero(near).tolist()
         beds = {other for other in found if takes(self._bodies[other], body)}
         return [other for other in found if self._bed.get(other) not in beds and not self._hidden(other)]
+
+    def _taken(self, index: int) -> bool:
+        """Whether another body is where this one is."""
+        away = np.abs(self.positions - self.positions[index])
+        inside = (np.hypot(away[:, 0], away[:, 1]) < self._radii) & (
+            away[:, 2] < self._bodies[index].height / 4
+        )
+        inside[index] = False
+        return any(not self._hidden(other) for other in np.flatnonzero(inside).tolist())
 
     def _hidden(self, index: int) -> bool:
         return index in self._bed and self._bodies[self._bed[index]].hides
