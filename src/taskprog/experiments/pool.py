@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -124,6 +126,7 @@ def pool(jobs: int = 1, address: str | None = None) -> Iterator[Pool]:
     import ray
 
     own = not ray.is_initialized()
+    terminated = signal.getsignal(signal.SIGTERM)
     if own:
         local: dict[str, Any] = {
             "num_cpus": jobs,
@@ -141,6 +144,8 @@ def pool(jobs: int = 1, address: str | None = None) -> Iterator[Pool]:
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             where = f"at {address} (if it asks for tokens, set RAY_AUTH_MODE=token)" if address else "here"
             raise PoolError(f"Ray {where}: {error}") from error
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, terminated)  # Ray's own handler would end us in disorder
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     result = Pool(max(1, int(resources.get("CPU", 1))))
     try:

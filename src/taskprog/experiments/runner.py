@@ -36,6 +36,8 @@ def run_units(units: Sequence[Unit], store: Store, pool: Pool, console: Console)
         console.print(f"{len(done)} of {len(wanted)} units are done already")
     if not waiting:
         return []
+    minutes = sum(unit.cost for unit in waiting) / 60
+    console.print(f"{len(waiting)} units to do, roughly {minutes:.0f} CPU minutes")
     with _Bar(waiting, len(wanted), console) as bar:
         return _run(waiting, done, store, pool, bar)
 
@@ -104,7 +106,7 @@ class _Bar:
 
     def show(self, running: Sequence[str]) -> None:
         left = ""
-        if self._spent:
+        if self._spent and self._left > 0:
             seconds = (time.monotonic() - self._began) * self._left / self._spent
             left = f"about {seconds / 60:.0f} min left"
         self._progress.update(
