@@ -309,6 +309,7 @@ def test_a_page_has_the_figures_the_failures_and_the_command(tmp_path: Path) -> 
     assert picture is not None
     assert f"](results/{picture.name})" in text
     figure = json.loads(path.read_text())
+    assert figure["cpu_minutes"] == round(12 * 1.5 / 60, 1)
     assert figure["missing"] == [{"test": "seen", "model": "Flat", "tasks": 50}]
 
 

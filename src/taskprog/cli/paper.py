@@ -18,8 +18,8 @@ from taskprog.experiments.paper import FIGURES, FULL, QUICK, STACKING, Paper, Sc
 from taskprog.experiments.plots import draw
 from taskprog.experiments.pool import PoolError, pool
 from taskprog.experiments.runner import Failure, run_units
-from taskprog.experiments.tables import Figure, write_figure
-from taskprog.experiments.unit import Store, closure
+from taskprog.experiments.tables import Figure, cpu_seconds, write_figure
+from taskprog.experiments.unit import Store
 from taskprog.tasks.families import FAMILIES
 from taskprog.tasks.family import TEST
 
@@ -76,10 +76,8 @@ def run(options: argparse.Namespace) -> int:
     except PoolError as error:
         raise CommandError(str(error)) from error
     _write(figures, store, results, _command(options))
-    spent = sum(
-        (store.result(unit) or {"seconds": {"cpu": 0.0}})["seconds"]["cpu"] for unit in closure(units)
-    )
-    console.print(f"{spent / 60:.0f} CPU minutes in all; figures in {results}, the page beside it")
+    spent = cpu_seconds(units, store) / 60
+    console.print(f"{spent:.0f} CPU minutes in all; figures in {results}, the page beside it")
     _tell(failures, console)
     return 1 if failures else 0
 

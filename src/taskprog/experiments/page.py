@@ -45,6 +45,7 @@ def _section(figure: dict[str, Any], picture: str) -> list[str]:
     for note in figure["notes"]:
         lines += [note, ""]
     lines += ["```", figure["command"], "```", ""]
+    lines += [f"{figure['cpu_minutes']:.0f} CPU minutes, trainings included.", ""]
     if picture:
         lines += [f"![{figure['title']}]({picture})", ""]
     rows = figure["rows"]

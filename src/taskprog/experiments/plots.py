@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ PANELS = {"seen": "(a) seen tasks", "unseen": "(b) unseen tasks", "topology": "(
 COLOURS = ("#d62728", "#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#17becf", "#7f7f7f")
 MARKERS = "osD^v<>P"
 DPI = 130
+NAME_WIDTH = 62  # letters of a bar's name in a line
 
 
 def draw(path: Path) -> Path | None:
@@ -104,11 +106,12 @@ def one_bar_a_row(figure: dict[str, Any]) -> Any:
 
     rows = figure["rows"]
     names = [", ".join(str(row[label]) for label in figure["labels"]) for row in rows]
-    picture, panel = pyplot.subplots(figsize=(9, 0.6 + 0.3 * len(rows)), layout="constrained")
+    names = [textwrap.fill(name, NAME_WIDTH) for name in names]
+    picture, panel = pyplot.subplots(figsize=(9, 0.8 + 0.36 * len(rows)), layout="constrained")
     places = list(range(len(rows)))[::-1]
     panel.barh(places, [row["rate"] for row in rows], 0.7, color=COLOURS[1])
     panel.errorbar([row["rate"] for row in rows], places, xerr=_errors(rows), fmt="none", ecolor="#333333")
-    panel.set_yticks(places, names, fontsize=8)
+    panel.set_yticks(places, names, fontsize=7.5)
     panel.set_xlim(0, 1.02)
     panel.set_xlabel("success rate")
     panel.grid(axis="x", alpha=0.3)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from taskprog.experiments.unit import Store, Unit, write_whole
+from taskprog.experiments.unit import Store, Unit, closure, write_whole
 from taskprog.tasks.evaluation import wilson
 
 Labels = dict[str, str | int]
@@ -68,11 +68,18 @@ def write_figure(figure: Figure, store: Store, folder: Path, command: str) -> Pa
         "apart": figure.apart,
         "costs": figure.costs,
         "rows": [{**row.labels, **figures} for row, figures in rows if figures is not None],
+        "cpu_minutes": round(cpu_seconds(figure.units, store) / 60, 1),
         "missing": [row.labels for row, figures in rows if figures is None],
     }
     path = folder / f"{figure.name}.json"
     write_whole(path, json.dumps(content, indent=1) + "\n")
     return path
+
+
+def cpu_seconds(units: Sequence[Unit], store: Store) -> float:
+    """That the finished ones of the units, and of all that they need, took."""
+    results = [store.result(unit) for unit in closure(units)]
+    return sum(float(result["seconds"]["cpu"]) for result in results if result is not None)
 
 
 def pooled(row: Row, store: Store) -> dict[str, Any] | None:
