@@ -355,7 +355,7 @@ def test_relabelling_renames_objects_alike_everywhere(recordings: list[Recording
         frames, groups = traces.draw(np.random.default_rng(2), 4, 6, np.ones(4))
         if names:
             order = torch.randperm(8)
-            frames = Frames(frames.positions[:, order], frames.held[:, order])
+            frames = Frames(frames.positions[:, order], frames.held[:, order], frames.hand)
             for group in groups:
                 group.state.positions = group.state.positions[:, :, order]
                 place = order.argsort()[group.target.object.clamp(min=0)]

@@ -67,6 +67,11 @@ class CarryingFamily(ABC):
         return tuple(body.name for body in self.filmed)
 
     @property
+    def receptacles(self) -> frozenset[str]:
+        """See ``Family``."""
+        return frozenset(body.name for body in self.filmed if body.wide)
+
+    @property
     def offsets(self) -> tuple[float, ...]:
         """See ``Family``."""
         return (GRASP_OFFSET, self.release)

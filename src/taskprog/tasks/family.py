@@ -58,6 +58,8 @@ class Family(Protocol):
     Attributes:
         name: the root program's name.
         names: of the objects in a demonstration.
+        receptacles: those of the names whose kind is to take others in or on (containers, trays), which a
+            detector tells apart.
         library: its operations.
         offsets: metres above an object to which ``move_to`` may be sent, the classes of its second argument.
         unit: metres, the length in which relations between objects are measured.
@@ -69,6 +71,8 @@ class Family(Protocol):
     def name(self) -> str: ...
     @property
     def names(self) -> tuple[str, ...]: ...
+    @property
+    def receptacles(self) -> frozenset[str]: ...
     @property
     def library(self) -> Library: ...
     @property

@@ -36,7 +36,8 @@ class ModelConfig:
         joint: a scope's start and end are decoded together, not one after the other.
         unit: metres, the length of one in relations.
         objects: number that vectors are made for (vector sight only; the relational one takes any).
-        relation_bits, relation_hidden: sizes of the relational sight.
+        relation_bits, relation_hidden: sizes of the relational sight; doubt: share of the objects whose
+            relations pointing has to do without, in training.
         channels: of a frame's features; embedding: of a program; hidden: units of the core and decoders.
         dilations: of the interpreter's temporal convolutions, kernel 3, each but the only one residual.
         encoder_dilations: likewise of the specification encoder's.
@@ -54,6 +55,7 @@ class ModelConfig:
     objects: int = 8
     relation_bits: int = 8
     relation_hidden: int = 16
+    doubt: float = 0.1
     channels: int = 32
     embedding: int = 32
     hidden: int = 96

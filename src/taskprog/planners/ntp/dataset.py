@@ -24,7 +24,7 @@ from taskprog.machine import (
     flattened,
 )
 from taskprog.planners.ntp.config import Returns
-from taskprog.planners.ntp.features import held_one_hot
+from taskprog.planners.ntp.features import hand_of, held_one_hot
 from taskprog.tasks.conditions import Disturbances, VideoConditions, WorldNoise
 from taskprog.tasks.family import TRAIN, Family, Task
 
@@ -67,8 +67,10 @@ class Recording:
 
     frames: NDArray[np.float32]  # (T, N, 3)
     held: NDArray[np.float32]  # (T, N)
+    hand: NDArray[np.float32]  # (T, 3)
     positions: NDArray[np.float32]  # (S, N, 3)
     present: NDArray[np.float32]  # (S, N)
+    receptacle: NDArray[np.float32]  # (S, N)
     tool: NDArray[np.float32]  # (S, 3)
     flags: NDArray[np.float32]  # (S, 2)
     program: NDArray[np.int64]  # (S,)
@@ -162,7 +164,7 @@ def record(
     result = Machine(library, world, recorder, BUDGET).run(demonstration)
     if result.code is RunCode.PLANNER_ERROR:
         raise RuntimeError(f"the expert failed on task {task}: {result.message}")
-    return to_recording(demonstration, returning(recorder.kept, returns), library, family.offsets)
+    return to_recording(demonstration, returning(recorder.kept, returns), library, family)
 
 
 def returning(kept: Sequence[Kept], returns: Returns) -> list[Kept]:
@@ -193,7 +195,7 @@ def returning(kept: Sequence[Kept], returns: Returns) -> list[Kept]:
 
 
 def to_recording(
-    demonstration: Demonstration, kept: Sequence[Kept], library: Library, offsets: tuple[float, ...]
+    demonstration: Demonstration, kept: Sequence[Kept], library: Library, family: Family
 ) -> Recording:
     """Turn decisions into arrays."""
     index = {name: i for i, name in enumerate(library)}
@@ -203,8 +205,10 @@ def to_recording(
     result = Recording(
         frames=demonstration.positions,
         held=held_one_hot(demonstration.held, len(names)),
+        hand=hand_of(demonstration),
         positions=np.zeros((steps, len(names), 3), np.float32),
         present=np.zeros((steps, len(names)), np.float32),
+        receptacle=np.tile(np.array([name in family.receptacles for name in names], np.float32), (steps, 1)),
         tool=np.stack([k.observation.gripper for k in kept]),
         flags=np.array([(k.observation.closed, k.observation.holding) for k in kept], np.float32),
         program=np.array([index[k.frame.op.name] for k in kept], np.int64),
@@ -227,7 +231,7 @@ def to_recording(
         if decision.call.args:
             name, height = decision.call.args
             result.object[s] = place[str(name)]
-            result.offset[s] = int(np.argmin([abs(float(height) - offset) for offset in offsets]))
+            result.offset[s] = int(np.argmin([abs(float(height) - offset) for offset in family.offsets]))
         if decision.scope is not None:
             result.subscope[s] = decision.scope
     return result

@@ -22,10 +22,17 @@ RELATION_SIZE = 2
 
 @dataclass
 class Frames:
-    """Frames of demonstrations: positions (F, N, 3) metres, held (F, N) one-hot or all 0."""
+    """Frames of demonstrations.
+
+    Attributes:
+        positions: (F, N, 3) metres.
+        held: (F, N) one-hot, or all 0.
+        hand: (F, 3) metres, where the hand was last seen by what it holds; before that, the objects' centre.
+    """
 
     positions: Tensor
     held: Tensor
+    hand: Tensor
 
 
 @dataclass
@@ -35,6 +42,7 @@ class State:
     Attributes:
         positions: (B, K, N, 3) metres; anything for an object that is absent.
         present: (B, K, N) 1.0 for an object that is there, else 0.0.
+        receptacle: (B, K, N) 1.0 for what others are put into or onto by its kind (a container, a tray).
         tool: (B, K, 3) metres.
         flags: (B, K, 2): gripper closed, something held.
         program: (B, K) index of the program on top of the stack.
@@ -42,6 +50,7 @@ class State:
 
     positions: Tensor
     present: Tensor
+    receptacle: Tensor
     tool: Tensor
     flags: Tensor
     program: Tensor
@@ -99,9 +108,21 @@ def held_one_hot(held: NDArray[np.int64], objects: int) -> NDArray[np.float32]:
     return one_hot
 
 
+def hand_of(demonstration: Demonstration) -> NDArray[np.float32]:
+    """(T, 3) see ``Frames.hand``."""
+    positions, held = demonstration.positions, demonstration.held
+    hand = positions.mean(1)
+    latest = np.maximum.accumulate(np.where(held != NOTHING_HELD, np.arange(len(held)), -1))
+    known = latest >= 0
+    hand[known] = positions[latest[known], held[latest[known]]]
+    result: NDArray[np.float32] = hand.astype(np.float32)
+    return result
+
+
 def frames_of(demonstrations: list[Demonstration]) -> Frames:
     """The frames of demonstrations with the same number of objects, one after another."""
     return Frames(
         torch.from_numpy(np.concatenate([d.positions for d in demonstrations]).astype(np.float32)),
         torch.from_numpy(np.concatenate([held_one_hot(d.held, len(d.names)) for d in demonstrations])),
+        torch.from_numpy(np.concatenate([hand_of(d) for d in demonstrations])),
     )

@@ -47,6 +47,7 @@ class NTPPlanner:
         self._index = {op.name: i for i, op in enumerate(self._ops)}
         self._names: list[tuple[str, ...]] = []
         self._first: list[int] = []  # where each run's frames begin
+        self._receptacle = np.zeros(0, np.float32)
         self._video: Any = None
 
     @staticmethod
@@ -69,6 +70,8 @@ class NTPPlanner:
         """Encode the frames of demonstrations with the same number of objects."""
         self._names = [specification.names for specification in specifications]
         self._first = [0, *np.cumsum([len(specification) for specification in specifications]).tolist()]
+        receptacles = self._family.receptacles
+        self._receptacle = np.array([name in receptacles for name in self._names[0]], np.float32)
         self._video = self._model.encode(frames_of(list(specifications)))
 
     def decide(self, frame: Frame, observation: Observation) -> Decision:
@@ -139,6 +142,7 @@ class NTPPlanner:
         return State(
             torch.from_numpy(positions).unsqueeze(1),
             torch.from_numpy(present).unsqueeze(1),
+            torch.from_numpy(self._receptacle).expand(len(asks), 1, -1),
             torch.from_numpy(np.array([a.observation.gripper for a in asks], np.float32)).unsqueeze(1),
             torch.tensor(flags).unsqueeze(1),
             torch.tensor([[self._index[a.frame.op.name]] for a in asks]),

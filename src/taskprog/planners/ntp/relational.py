@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from taskprog.planners.ntp.config import ModelConfig
-from taskprog.planners.ntp.features import RELATION_SIZE, Frames, State, Window, between, relations
+from taskprog.planners.ntp.features import FAR, RELATION_SIZE, Frames, State, Window, between, relations
 from taskprog.planners.ntp.layers import mlp
 from taskprog.planners.ntp.sight import View
 
+CERTAIN = 4.0  # largest logit that an object's relations can give it
 RARE = -4.0  # first logit of a relation bit: so few pairs have it that "at least one" is not yet settled
 
 
@@ -45,9 +46,11 @@ class RelationalSight(nn.Module):
         self.object_relation = mlp(RELATION_SIZE, config.relation_hidden, r, bias=RARE)
         self.tool_relation = mlp(RELATION_SIZE, config.relation_hidden, r)
         self.frame = nn.Linear(4 * r + 2, c)
+        self.doubt = nn.Dropout1d(config.doubt)
         self.pointed = nn.Linear(1 + 4 * r, h)
         self.pointing = nn.Linear(e, h, bias=False)
         self.pointer = nn.Linear(h, 1)
+        self.kind = nn.Linear(e, 1)
 
     def encode(self, frames: Frames) -> RelationalFrames:
         """What of F frames does not depend on the present state."""
@@ -59,7 +62,7 @@ class RelationalSight(nn.Module):
         held = window.of_frames(video.held) * window.inside.unsqueeze(-1)  # (B, W, N)
         shown = held.sum(1)
         moved = shown / shown.sum(-1, keepdim=True).clamp(min=1.0)  # (B, N) by how long each is held
-        pointer = self._point(video, window, moved, program)
+        pointer = self._point(video, window, moved, state.receptacle, program)
 
         pairs = (state.present.unsqueeze(-1) * state.present.unsqueeze(-2)).flatten(2)
         bits = self._pair_bits(state.positions) * pairs.unsqueeze(-1)  # (B, K, N * N, R)
@@ -85,27 +88,37 @@ class RelationalSight(nn.Module):
         return View(frames, present, pointer)
 
     def _pair_bits(self, positions: Tensor) -> Tensor:
-        """(..., N, 3) to (..., N * N, R): soft bits of each ordered pair, 0 for an object with itself."""
+        """(..., N, 3) to (..., N * N, R): soft bits of each ordered pair.
+
+        They are 0 for an object with itself, and fade to 0 at ``FAR``: who is far has no relation, so that
+        sums over pairs do not grow with the number of objects on the table.
+        """
         apart = 1.0 - torch.eye(positions.shape[-2]).flatten().unsqueeze(-1)
-        near = relations(positions, self._unit).flatten(-3, -2)
-        return torch.sigmoid(self.object_relation(near)) * apart
+        relation = relations(positions, self._unit).flatten(-3, -2)
+        near = (FAR - relation[..., :1]).clamp(max=1.0) * apart
+        return torch.sigmoid(self.object_relation(relation)) * near
 
     def _some(self, count: Tensor) -> Tensor:
         """Of a soft count: a soft "at least one", which does not grow with the number of objects."""
         return 1.0 - torch.exp(-count) if self._saturated else count
 
-    def _point(self, video: RelationalFrames, window: Window, moved: Tensor, program: Tensor) -> Tensor:
+    def _point(
+        self, video: RelationalFrames, window: Window, moved: Tensor, receptacle: Tensor, program: Tensor
+    ) -> Tensor:
         """(B, K, N) logits: which object the program is about.
 
-        Seen for each object: whether the scope shows it moved, and its relations to what is moved in the
-        scope's first and last frame.
+        Seen for each object: whether the scope shows it moved, its relations to what is moved in the scope's
+        first and last frame; its kind counts by itself. In training, objects lose their relations at random:
+        each cue has to count, also one that another has always made superfluous.
         """
         n = moved.shape[-1]
         edges = window.of_ends(video.bits)
         edges = edges.view(*edges.shape[:2], n, n, edges.shape[-1])  # (B, 2, N, N, R)
         towards = torch.einsum("bi,beijr->bjer", moved, edges).flatten(2)
         away = torch.einsum("bj,beijr->bier", moved, edges).flatten(2)
-        seen = self.pointed(torch.cat([moved.unsqueeze(-1), towards, away], -1)).unsqueeze(1)
+        near = self.doubt(torch.cat([towards, away], -1).transpose(1, 2)).transpose(1, 2)
+        seen = self.pointed(torch.cat([moved.unsqueeze(-1), near], -1)).unsqueeze(1)
         asked = self.pointing(program).unsqueeze(2)
-        logits: Tensor = self.pointer(torch.relu(seen + asked)).squeeze(-1)
-        return logits
+        logits = self.pointer(torch.relu(seen + asked)).squeeze(-1)
+        favoured: Tensor = CERTAIN * torch.tanh(logits / CERTAIN) + receptacle * self.kind(program)
+        return favoured

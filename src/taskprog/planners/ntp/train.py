@@ -182,6 +182,7 @@ class Trainer:
                 "model": self.model.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
                 "rng": self._rng.bit_generator.state,
+                "torch": torch.get_rng_state(),
                 "errors": self._errors,
                 "step": self.step,
                 "loss": self.loss,
@@ -209,6 +210,7 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._rng.bit_generator.state = state["rng"]
+        torch.set_rng_state(state["torch"])
         self._errors = state["errors"]
         self.step, self.loss, self.seconds = state["step"], state["loss"], state["seconds"]
         self.history = [Progress(*point) for point in state["history"]]

@@ -1,7 +1,7 @@
 """How the paper's models see: all objects' coordinates and the gripper's bits in one vector.
 
-A scene is given in the gripper's frame, a video's frame in that of the object held there (else of the
-objects' centre): tracks of objects do not show the hand. Shapes as in ``features.py``.
+A scene is given in the gripper's frame, a video's frame in the hand's as far as the tracks of what it holds
+show where it is. Shapes as in ``features.py``.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ from torch import Tensor, nn
 
 from taskprog.planners.ntp.config import ModelConfig
 from taskprog.planners.ntp.features import Frames, State, Window
+from taskprog.planners.ntp.layers import mlp
 from taskprog.planners.ntp.sight import View
 
 SCALE = 10.0  # of metres: coordinates of about one
 FINE = 50.0  # of metres, squashed: coordinates near the gripper, where a centimetre matters
+COORDINATES = 6  # of an object: coarse and fine
+EACH = 8  # features of an object
 ABSENT = (0.0, 0.0, -1.0)  # metres: where an absent object is said to be
 
 
@@ -28,35 +31,39 @@ class VectorFrames:
 
 
 class VectorSight(nn.Module):
-    """f_ENC and the frames' embedding: two-layer networks on coordinates."""
+    """f_ENC and the frames' embedding: networks on coordinates, the first layers the same for each object."""
 
     def __init__(self, config: ModelConfig):
         super().__init__()
         n, h = config.objects, config.hidden
         self.size = h
-        self.frame = nn.Sequential(nn.Linear(7 * n + 1, h), nn.ReLU(), nn.Linear(h, config.channels))
-        self.state = nn.Sequential(nn.Linear(6 * n + 2, h), nn.ReLU(), nn.Linear(h, h), nn.ReLU())
+        self.frame_object = mlp(COORDINATES + 1, 4 * EACH, EACH)
+        self.frame = nn.Sequential(  # normalised: rectifiers behind coordinates are apt to die
+            nn.Linear(n * EACH, h), nn.ReLU(), nn.Linear(h, config.channels), nn.LayerNorm(config.channels)
+        )
+        self.state_object = mlp(COORDINATES, 4 * EACH, EACH)
+        self.state = nn.Sequential(
+            nn.Linear(n * (EACH + COORDINATES) + 2, h), nn.ReLU(), nn.Linear(h, h), nn.ReLU()
+        )
         self.register_buffer("absent", torch.tensor(ABSENT), persistent=False)
         self.absent: Tensor
 
     def encode(self, frames: Frames) -> VectorFrames:
         """See ``SightModule``."""
-        anything = frames.held.sum(-1, keepdim=True)  # (F, 1)
-        at_hand = (frames.held.unsqueeze(-1) * frames.positions).sum(1)
-        centre = at_hand + (1.0 - anything) * frames.positions.mean(1)
-        seen = [_scaled(frames.positions - centre.unsqueeze(1)), frames.held, anything]
-        return VectorFrames(torch.relu(self.frame(torch.cat(seen, -1))))
+        away = _scaled(frames.positions - frames.hand.unsqueeze(1))
+        seen = self.frame_object(torch.cat([away, frames.held.unsqueeze(-1)], -1))
+        return VectorFrames(self.frame(torch.relu(seen).flatten(1)))
 
     def forward(self, video: VectorFrames, window: Window, state: State, program: Tensor) -> View:
         """See ``SightModule``."""
         away = state.positions - state.tool.unsqueeze(-2)
-        away = torch.where(state.present.unsqueeze(-1) > 0, away, self.absent)
-        present = self.state(torch.cat([_scaled(away), state.flags], -1))
+        away = _scaled(torch.where(state.present.unsqueeze(-1) > 0, away, self.absent))
+        seen = torch.cat([torch.relu(self.state_object(away)), away], -1).flatten(2)
+        present = self.state(torch.cat([seen, state.flags], -1))
         frames = window.of_frames(video.features) * window.inside.unsqueeze(-1)
         return View(frames.unsqueeze(1), present, None)
 
 
 def _scaled(away: Tensor) -> Tensor:
-    """(..., N, 3) metres from the gripper to (..., 6N): where, and near it more finely."""
-    flat = away.flatten(-2)
-    return torch.cat([flat * SCALE, torch.tanh(flat * FINE)], -1)
+    """(..., 3) metres from the gripper to (..., 6): where, and near it more finely."""
+    return torch.cat([away * SCALE, torch.tanh(away * FINE)], -1)
