@@ -40,6 +40,7 @@ EVALUATION_SEED = 3_000_000  # added to a training's seed: of starts and noise t
 # About how many CPU seconds a gradient step takes, where it is not about 0.04.
 STEP_SECONDS = {NO_SCOPE: 0.015, NTP_GRU: 0.05, FLAT: 0.015, FLAT_GRU: 0.13}
 MAPS = 252  # unseen maps of order fulfilment
+QUICK_CHANGES = 4  # rows of ablations in a quick run
 
 
 @dataclass(frozen=True)
@@ -220,17 +221,17 @@ def _orders_row(paper: Paper, model: str, objects: int) -> Row:
 
 
 def _ablations(paper: Paper) -> Figure:
-    kept = {"": "none: NTP+ as it is"}
-    changes = kept | {name: ablation.title for name, ablation in ABLATIONS.items()}
+    changes = {"": "none: NTP+ as it is"} | {name: ablation.title for name, ablation in ABLATIONS.items()}
+    points: list[tuple[str, int, dict[str, int]]]
+    points = [(STACKING, tasks, {}) for tasks in dict.fromkeys((min(paper.scale.tasks), paper.most))]
+    points.append((ORDERS, TASKS[ORDERS], {"objects": 20}))
     if paper.scale.quick:
-        changes = dict(list(changes.items())[:4])
-    rows = []
-    for tasks in dict.fromkeys((min(paper.scale.tasks), paper.most)):
-        for name, title in changes.items():
-            rows.append(_ablation_row(paper, name, title, STACKING, tasks, {}))
-    for name, title in changes.items():
-        trained = TASKS[ORDERS]
-        rows.append(_ablation_row(paper, name, title, ORDERS, trained, {"objects": 20}))
+        changes, points = dict(list(changes.items())[:QUICK_CHANGES]), points[:1]
+    rows = [
+        _ablation_row(paper, name, title, family, tasks, sizes)
+        for family, tasks, sizes in points
+        for name, title in changes.items()
+    ]
     return Figure(
         "ablations",
         "What NTP+ does otherwise than the paper's NTP, each switched back alone",
