@@ -36,11 +36,13 @@ class ModelConfig:
         joint: a scope's start and end are decoded together, not one after the other.
         unit: metres, the length of one in relations.
         objects: number that vectors are made for (vector sight only; the relational one takes any).
-        relation_bits, relation_hidden: sizes of the relational sight; doubt: share of the objects whose
-            relations pointing has to do without, in training.
-        channels: of a frame's features; embedding: of a program; hidden: units of the core and decoders.
-        dilations: of the interpreter's temporal convolutions, kernel 3, each but the only one residual.
-        encoder_dilations: likewise of the specification encoder's.
+        relation_bits, relation_hidden: sizes of the relational sight.
+        doubt: share of the objects whose relations pointing has to do without, in training.
+        channels: of a frame's features.
+        specification: size of an encoded scope; embedding: of a program.
+        hidden: units of the core and of the decoders.
+        dilations: of the interpreter's temporal convolutions, kernel 3, residual.
+        encoder_dilations: likewise of the specification encoder's; reading: it has a GRU as well.
     """
 
     sight: Sight = Sight.RELATIONAL
@@ -57,7 +59,9 @@ class ModelConfig:
     relation_hidden: int = 16
     doubt: float = 0.1
     channels: int = 32
+    specification: int = 32
     embedding: int = 32
     hidden: int = 96
     dilations: tuple[int, ...] = (1, 2, 4, 8)
     encoder_dilations: tuple[int, ...] = ()
+    reading: bool = False

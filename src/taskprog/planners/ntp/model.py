@@ -62,14 +62,14 @@ class NTPModel(nn.Module):
         self.sight = RelationalSight(config) if config.sight is Sight.RELATIONAL else VectorSight(config)
         self.program_memory = nn.Parameter(torch.randn(len(callees), e))  # M^prog
         self.key_memory = nn.Parameter(torch.randn(len(callees), e) / e**0.5)  # M^key
-        self.encoder = SpecificationEncoder(c, config.encoder_dilations)  # f_TSE
-        size = c + e + self.sight.size
+        self.encoder = SpecificationEncoder(config)  # f_TSE
+        size = config.specification + e + self.sight.size
         self.core = _Core(size, h, config.recurrent)  # f_CN
         self.key = nn.Linear(h, e)
         self.end = nn.Linear(h, 1)
         self.offset = nn.Linear(h, offsets)
         if config.sight is Sight.VECTOR:
-            self.reader = SpecificationEncoder(c, config.encoder_dilations)
+            self.reader = SpecificationEncoder(config)
             self.object = nn.Sequential(nn.Linear(size, h), nn.ReLU(), nn.Linear(h, config.objects))
         self.interpreter = Interpreter(c, e + self.sight.size, h, config.dilations)  # f_TSI
 
@@ -103,19 +103,29 @@ class NTPModel(nn.Module):
 
 
 class SpecificationEncoder(nn.Module):
-    """f_TSE: a scope's first, last, largest and mean frame features, after temporal convolutions if any."""
+    """f_TSE: a scope's first, last, largest and mean frame features, after temporal convolutions if any.
 
-    def __init__(self, channels: int, dilations: tuple[int, ...]):
+    For models that have to read whole videos, a GRU's last hidden state as well, which tells of order.
+    """
+
+    def __init__(self, config: ModelConfig):
         super().__init__()
-        self.convolutions = _convolutions(channels, dilations)
-        self.merge = nn.Linear(4 * channels, channels)
+        c, z = config.channels, config.specification
+        self.convolutions = _convolutions(c, config.encoder_dilations)
+        self.reader = nn.GRU(c, z, batch_first=True) if config.reading else None
+        self.merge = nn.Linear(4 * c + (z if config.reading else 0), z)
 
     def forward(self, frames: Tensor, window: Window) -> Tensor:
-        """(B, K, W, C) to (B, K, C)."""
+        """(B, K, W, C) to c: (B, K, Z)."""
         frames = _convolved(frames, window.inside, self.convolutions)
-        last = frames[torch.arange(len(frames)), :, window.length - 1]
+        rows = torch.arange(len(frames))
+        last = frames[rows, :, window.length - 1]
         mean = frames.sum(2) / window.length[:, None, None]
-        merged: Tensor = self.merge(torch.cat([frames[:, :, 0], last, frames.amax(2), mean], -1))
+        parts = [frames[:, :, 0], last, frames.amax(2), mean]
+        if self.reader is not None:
+            read = self.reader(frames.flatten(0, 1))[0].view(*frames.shape[:3], -1)
+            parts.append(read[rows, :, window.length - 1])
+        merged: Tensor = self.merge(torch.cat(parts, -1))
         return merged
 
 

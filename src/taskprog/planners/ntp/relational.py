@@ -46,7 +46,7 @@ class RelationalSight(nn.Module):
         self.object_relation = mlp(RELATION_SIZE, config.relation_hidden, r, bias=RARE)
         self.tool_relation = mlp(RELATION_SIZE, config.relation_hidden, r)
         self.frame = nn.Linear(4 * r + 2, c)
-        self.doubt = nn.Dropout1d(config.doubt)
+        self._doubt = config.doubt
         self.pointed = nn.Linear(1 + 4 * r, h)
         self.pointing = nn.Linear(e, h, bias=False)
         self.pointer = nn.Linear(h, 1)
@@ -62,7 +62,8 @@ class RelationalSight(nn.Module):
         held = window.of_frames(video.held) * window.inside.unsqueeze(-1)  # (B, W, N)
         shown = held.sum(1)
         moved = shown / shown.sum(-1, keepdim=True).clamp(min=1.0)  # (B, N) by how long each is held
-        pointer = self._point(video, window, moved, state.receptacle, program)
+        near = self._near(video, window, moved)
+        pointer = self._point(near, moved, state.receptacle, program)
 
         pairs = (state.present.unsqueeze(-1) * state.present.unsqueeze(-2)).flatten(2)
         bits = self._pair_bits(state.positions) * pairs.unsqueeze(-1)  # (B, K, N * N, R)
@@ -85,7 +86,7 @@ class RelationalSight(nn.Module):
         holds = held.sum(-1, keepdim=True).unsqueeze(1).expand_as(gone)
         seen = torch.cat([missing, extra, self._some(total).expand_as(missing), grasp, holds, gone], -1)
         frames = torch.relu(self.frame(seen)) * window.inside[:, None, :, None]
-        return View(frames, present, pointer)
+        return View(frames, present, self._doubted(near, moved, state.receptacle, program, pointer))
 
     def _pair_bits(self, positions: Tensor) -> Tensor:
         """(..., N, 3) to (..., N * N, R): soft bits of each ordered pair.
@@ -102,23 +103,34 @@ class RelationalSight(nn.Module):
         """Of a soft count: a soft "at least one", which does not grow with the number of objects."""
         return 1.0 - torch.exp(-count) if self._saturated else count
 
-    def _point(
-        self, video: RelationalFrames, window: Window, moved: Tensor, receptacle: Tensor, program: Tensor
-    ) -> Tensor:
-        """(B, K, N) logits: which object the program is about.
-
-        Seen for each object: whether the scope shows it moved, its relations to what is moved in the scope's
-        first and last frame; its kind counts by itself. In training, objects lose their relations at random:
-        each cue has to count, also one that another has always made superfluous.
-        """
+    def _near(self, video: RelationalFrames, window: Window, moved: Tensor) -> Tensor:
+        """(B, N, 4R): each object's relations to what is moved, in the scope's first and last frame."""
         n = moved.shape[-1]
         edges = window.of_ends(video.bits)
         edges = edges.view(*edges.shape[:2], n, n, edges.shape[-1])  # (B, 2, N, N, R)
         towards = torch.einsum("bi,beijr->bjer", moved, edges).flatten(2)
         away = torch.einsum("bj,beijr->bier", moved, edges).flatten(2)
-        near = self.doubt(torch.cat([towards, away], -1).transpose(1, 2)).transpose(1, 2)
+        return torch.cat([towards, away], -1)
+
+    def _point(self, near: Tensor, moved: Tensor, receptacle: Tensor, program: Tensor) -> Tensor:
+        """(B, K, N) logits: which object the program is about.
+
+        Seen for each object: whether the scope shows it moved, and its relations; its kind counts by itself.
+        """
         seen = self.pointed(torch.cat([moved.unsqueeze(-1), near], -1)).unsqueeze(1)
         asked = self.pointing(program).unsqueeze(2)
         logits = self.pointer(torch.relu(seen + asked)).squeeze(-1)
         favoured: Tensor = CERTAIN * torch.tanh(logits / CERTAIN) + receptacle * self.kind(program)
         return favoured
+
+    def _doubted(
+        self, near: Tensor, moved: Tensor, receptacle: Tensor, program: Tensor, pointer: Tensor
+    ) -> Tensor:
+        """The logits to learn from: objects lose their relations at random.
+
+        So each cue has to count, also one that another has always made superfluous.
+        """
+        if not self.training or self._doubt == 0.0:
+            return pointer
+        kept = (torch.rand(near.shape[:2]) >= self._doubt).unsqueeze(-1)
+        return self._point(near * kept, moved, receptacle, program)
