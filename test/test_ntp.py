@@ -18,12 +18,10 @@ from taskprog.machine import (
     Decision,
     Demonstration,
     Frame,
-    Machine,
     Observation,
     PlannerError,
     Scope,
     flattened,
-    run_many,
 )
 from taskprog.planners.ntp.batches import Group, TraceSet
 from taskprog.planners.ntp.checkpoint import CONFIG, WEIGHTS, library_of, new_model, save_policy
@@ -43,7 +41,7 @@ from taskprog.tasks.block_stacking import (
     demonstrated_steps,
     random_layout,
 )
-from taskprog.tasks.conditions import Conditions, Disturbances, VideoConditions, WorldNoise
+from taskprog.tasks.conditions import Conditions, VideoConditions
 from taskprog.tasks.evaluation import Summary, evaluate
 from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE
 
@@ -68,7 +66,7 @@ def observation(names: tuple[str, ...] = CUBE_NAMES, seed: int = 9) -> Observati
 
 
 def model_of(config: ModelConfig) -> NTPModel:
-    return new_model(config, library_of(FAMILY, config), len(FAMILY.offsets))
+    return new_model(config, library_of(FAMILY, config), len(FAMILY.offsets)).eval()
 
 
 def untrained(seed: int = 0, config: ModelConfig = SMALL) -> NTPPlanner:
@@ -202,23 +200,26 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS.keys())
-def test_runs_side_by_side_go_as_each_alone(config: ModelConfig) -> None:
+def test_runs_side_by_side_are_decided_as_each_alone(config: ModelConfig) -> None:
     """Padding, other runs and frames outside the scope change nothing, in any variant."""
     planner = untrained(1, config)
-    tasks = FAMILY.tasks(3, 6)
-    videos = [demonstration(str(task), seed=i) for i, task in enumerate(tasks)]
+    videos = [demonstration(str(task), seed=i) for i, task in enumerate(FAMILY.tasks(3, 6))]
     assert len({len(video) for video in videos}) > 1
-
-    def machines() -> list[Machine]:
-        rngs = [np.random.default_rng(i) for i in range(len(tasks))]
-        worlds = [
-            FAMILY.world(t, rng, WorldNoise(), Disturbances()) for t, rng in zip(tasks, rngs, strict=True)
-        ]
-        return [Machine(planner.library, world, planner) for world in worlds]
-
-    together = run_many(machines(), videos, planner)
-    alone = [machine.run(video) for machine, video in zip(machines(), videos, strict=True)]
-    assert together == alone
+    programs = [op for op in planner.library.values() if op.callees]
+    asks = [
+        Ask(Frame(op, Scope(k, len(video) - k)), observation(seed=run + k), run)
+        for run, video in enumerate(videos)
+        for k, op in enumerate(programs)
+    ]
+    planner.begin_many(videos)
+    together = planner.decide_many(asks)
+    for ask, decision in zip(asks, together, strict=True):
+        planner.begin(videos[ask.run])
+        alone = planner.decide(ask.frame, ask.observation)
+        assert isinstance(decision, Decision)
+        assert replace(decision, state=None) == replace(alone, state=None)
+        if config.recurrent:
+            torch.testing.assert_close(decision.state, alone.state)
 
 
 def test_a_recurrent_planner_keeps_its_memory_on_the_stack() -> None:
@@ -311,7 +312,9 @@ def test_when_programs_return() -> None:
 
 def test_flat_recordings_hold_the_same_primitives_and_no_programs() -> None:
     library, deep = list(flattened(LIBRARY)), list(LIBRARY)
-    tasks, config = FAMILY.tasks(0, 6, "train"), DataConfig(trials=1, disturbed=0.0)
+    still = (0.0, 0.0)
+    tasks = FAMILY.tasks(0, 6, "train")
+    config = DataConfig(trials=1, disturbed=0.0, detector=still, action=still)
     pairs = zip(
         record_all(FAMILY, tasks, 0, config, flat=True), record_all(FAMILY, tasks, 0, config), strict=True
     )

@@ -57,7 +57,7 @@ class Scale:
     """
 
     seeds: tuple[int, ...] = (0, 1, 2)
-    tasks: tuple[int, ...] = (50, 100, 200, 400, 1000)
+    tasks: tuple[int, ...] = (50, 200, 1000)
     episodes: int = 300
     others: int = 100
     quick: bool = False
@@ -223,7 +223,7 @@ def _orders_row(paper: Paper, model: str, objects: int) -> Row:
 def _ablations(paper: Paper) -> Figure:
     changes = {"": "none: NTP+ as it is"} | {name: ablation.title for name, ablation in ABLATIONS.items()}
     points: list[tuple[str, int, dict[str, int]]]
-    points = [(STACKING, tasks, {}) for tasks in dict.fromkeys((min(paper.scale.tasks), paper.most))]
+    points = [(STACKING, min(paper.scale.tasks), {})]
     points.append((ORDERS, TASKS[ORDERS], {"objects": 20}))
     if paper.scale.quick:
         changes, points = dict(list(changes.items())[:QUICK_CHANGES]), points[:1]

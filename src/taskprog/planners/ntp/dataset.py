@@ -52,7 +52,7 @@ class DataConfig:
     disturbances: Disturbances = field(
         default_factory=lambda: Disturbances(failed_grasp=0.08, drop=0.08, misplace=0.06, meddle=0.04)
     )
-    detector: tuple[float, float] = (0.001, 0.006)
+    detector: tuple[float, float] = (0.001, 0.007)
     action: tuple[float, float] = (0.001, 0.005)
     relabelled: bool = False
 

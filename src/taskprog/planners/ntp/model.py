@@ -69,7 +69,7 @@ class NTPModel(nn.Module):
         self.end = nn.Linear(h, 1)
         self.offset = nn.Linear(h, offsets)
         if config.sight is Sight.VECTOR:
-            self.reader = SpecificationEncoder(config)
+            self.reader = None if config.reading else SpecificationEncoder(config)
             self.object = nn.Sequential(nn.Linear(size, h), nn.ReLU(), nn.Linear(h, config.objects))
         self.interpreter = Interpreter(c, e + self.sight.size, h, config.dilations)  # f_TSI
 
@@ -97,7 +97,9 @@ class NTPModel(nn.Module):
             labels = labels.index_copy(0, rows, found)
         meant = view.object
         if meant is None:  # f_TSI's API decoder: an MLP on (s, p) and its own reading of the scope
-            read = self.reader(view.frames, window).expand_as(specification)
+            read = specification
+            if self.reader is not None:
+                read = self.reader(view.frames, window).expand_as(specification)
             meant = self.object(torch.cat([read, program, view.state], -1))
         return Prediction(call, self.end(hidden).squeeze(-1), meant, self.offset(hidden), labels, memory)
 
@@ -112,7 +114,7 @@ class SpecificationEncoder(nn.Module):
         super().__init__()
         c, z = config.channels, config.specification
         self.convolutions = _convolutions(c, config.encoder_dilations)
-        self.reader = nn.GRU(c, z, batch_first=True) if config.reading else None
+        self.sequence = nn.GRU(c, z, batch_first=True) if config.reading else None
         self.merge = nn.Linear(4 * c + (z if config.reading else 0), z)
 
     def forward(self, frames: Tensor, window: Window) -> Tensor:
@@ -121,9 +123,10 @@ class SpecificationEncoder(nn.Module):
         rows = torch.arange(len(frames))
         last = frames[rows, :, window.length - 1]
         mean = frames.sum(2) / window.length[:, None, None]
-        parts = [frames[:, :, 0], last, frames.amax(2), mean]
-        if self.reader is not None:
-            read = self.reader(frames.flatten(0, 1))[0].view(*frames.shape[:3], -1)
+        outside = window.inside[:, None, :, None] == 0
+        parts = [frames[:, :, 0], last, frames.masked_fill(outside, NEVER).amax(2), mean]
+        if self.sequence is not None:
+            read = self.sequence(frames.flatten(0, 1))[0].view(*frames.shape[:3], -1)
             parts.append(read[rows, :, window.length - 1])
         merged: Tensor = self.merge(torch.cat(parts, -1))
         return merged

@@ -33,9 +33,9 @@ PAPER = ModelConfig(
     encoder_dilations=(1, 2, 4),
 )
 # Models that see whole videos get an encoder that tells what comes when, and more room for what it says.
-WHOLE = replace(PAPER, scoped=False, reading=True, specification=128, channels=64, hidden=256)
+WHOLE = replace(PAPER, scoped=False, reading=True, specification=128, channels=64, hidden=192)
 # Gradient steps, until errors hardly fall any more. Those of recurrent models hold more decisions.
-STEPS = {RELATIONAL: 2400, NTP: 4000, NO_SCOPE: 3000, NTP_GRU: 2500, FLAT: 3000, FLAT_GRU: 1500}
+STEPS = {RELATIONAL: 2800, NTP: 4000, NO_SCOPE: 4000, NTP_GRU: 2500, FLAT: 4000, FLAT_GRU: 2000}
 # Training tasks of shipped policies: as many as there are, but a thousand.
 TASKS = {"block_stacking": 1000, "order_fulfilment": 4, "table_cleanup": 100}
 

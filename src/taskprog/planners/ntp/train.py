@@ -123,7 +123,7 @@ class Trainer:
 
     def planner(self) -> NTPPlanner:
         """The policy as it is."""
-        return NTPPlanner(self.model, self.family, self.library)
+        return NTPPlanner(self.model.eval(), self.family, self.library)
 
     def _train_step(self) -> None:
         config = self.config
