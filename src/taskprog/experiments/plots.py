@@ -133,6 +133,8 @@ def curves(figure: dict[str, Any]) -> Any:
         axes[1].plot(steps, worst, color=style["color"])
     for panel, title in zip(axes, ("loss", "share of wrong decisions, worst program"), strict=True):
         panel.set_yscale("log")
+        for axis_set in (panel.yaxis.set_major_formatter, panel.yaxis.set_minor_formatter):
+            axis_set("{x:g}")
         panel.set_title(f"{title}, {most} tasks", fontsize=10)
         panel.set_xlabel("gradient steps")
         panel.grid(alpha=0.3)

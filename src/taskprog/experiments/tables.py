@@ -126,8 +126,15 @@ def pooled_costs(row: Row, store: Store) -> dict[str, Any] | None:
         "cpu_seconds": round(sum(seconds.values()) / len(seconds), 1),
         "seeds": seconds,
         "missing_seeds": [seed for seed in results if seed not in found],
-        **{name: first[name] for name in ("parameters", "steps", "recordings", "decisions", "curve")},
+        **{name: first[name] for name in ("parameters", "steps", "recordings", "decisions")},
+        "curve": [_short(point) for point in first["curve"]],
     }
+
+
+def _short(point: dict[str, Any]) -> dict[str, Any]:
+    """A point of a training curve, with as many digits as a picture shows."""
+    errors = {program: round(error, 4) for program, error in point["errors"].items()}
+    return {"step": point["step"], "loss": round(point["loss"], 4), "errors": errors}
 
 
 def _rounded(values: Sequence[float]) -> list[float]:
