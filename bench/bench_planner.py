@@ -1,4 +1,4 @@
-"""CPU time of a planner's decision, by program, and of encoding a task video once a run."""
+"""CPU time of a planner's decision, by program, without and with torch, and of a run's beginning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from taskprog.machine import Decision, Demonstration, Frame, Machine, Observation
+from taskprog.machine import Ask, Decision, Demonstration, Frame, Machine, Observation, PlannerError
 from taskprog.planners.ntp.planner import NTPPlanner
 from taskprog.resources import share_dir
 from taskprog.tasks.block_stacking import LIBRARY, BlockStacking
@@ -17,40 +17,75 @@ TASKS = 40
 
 
 class Stopwatch:
-    """Passes a planner's decisions on and takes the CPU time of each call, in milliseconds."""
+    """Passes a planner's decisions on and takes the CPU time of each, in milliseconds.
+
+    Attributes:
+        begins: of each run's beginning, in which its video is encoded.
+        times: of each decision, by program.
+        decisions: those of the latest run.
+    """
 
     def __init__(self, planner: NTPPlanner):
         self._planner = planner
+        self.begins: list[float] = []
         self.times: dict[str, list[float]] = defaultdict(list)
+        self.decisions: list[Decision] = []
 
     def begin(self, specification: Demonstration) -> None:
         """See ``taskprog.machine.Planner``."""
         before = time.thread_time_ns()
         self._planner.begin(specification)
-        self.times["encoding a video"].append((time.thread_time_ns() - before) / 1e6)
+        self.begins.append((time.thread_time_ns() - before) / 1e6)
+        self.decisions = []
 
     def decide(self, frame: Frame, observation: Observation) -> Decision:
         """See ``taskprog.machine.Planner``."""
         before = time.thread_time_ns()
-        decision = self._planner.decide(frame, observation)
-        self.times[f"decision in {frame.op.name}"].append((time.thread_time_ns() - before) / 1e6)
+        decision = self._decide(frame, observation)
+        self.times[frame.op.name].append((time.thread_time_ns() - before) / 1e6)
+        self.decisions.append(decision)
+        return decision
+
+    def _decide(self, frame: Frame, observation: Observation) -> Decision:
+        return self._planner.decide(frame, observation)
+
+
+class TorchStopwatch(Stopwatch):
+    """Has decisions made with torch, as batches of one."""
+
+    def _decide(self, frame: Frame, observation: Observation) -> Decision:
+        (decision,) = self._planner.decide_many([Ask(frame, observation)])
+        if isinstance(decision, PlannerError):
+            raise decision
         return decision
 
 
+def show(what: str, *columns: list[float]) -> None:
+    """A line: median and 90th percentile of each column, then how many."""
+    figures = " ".join(f"{np.median(times):7.3f} {np.percentile(times, 90):7.3f}" for times in columns)
+    print(f"  {what:28} {figures:31} {len(columns[0]):6d}")
+
+
 def main() -> None:
-    """Run tasks on the twin with the shipped policy, one torch thread, batch size 1."""
-    watch = Stopwatch(NTPPlanner.load(share_dir() / "models/policies/block_stacking", BlockStacking()))
-    began = time.process_time()
+    """Run tasks on the twin with the shipped policy, each twice; one torch thread, batch size 1."""
     family = BlockStacking()
+    planner = NTPPlanner.load(share_dir() / "models/policies/block_stacking", family)
+    quick, torch = Stopwatch(planner), TorchStopwatch(planner)
+    spent, same = 0.0, 0
     for index, task in enumerate(family.tasks(0, TASKS, "test")):
-        rng = np.random.default_rng(index)
-        video = family.demonstrate(task, rng, VideoConditions())
-        Machine(LIBRARY, family.world(task, rng, WorldNoise(), Disturbances()), watch).run(video)
-    spent = time.process_time() - began
-    print("planner (NTP, CPU ms: median, 90th percentile, n)")
-    decisions = [t for what, times in watch.times.items() if what.startswith("decision") for t in times]
-    for what, times in [*sorted(watch.times.items()), ("any decision", decisions)]:
-        print(f"  {what:28} {np.median(times):7.3f} {np.percentile(times, 90):7.3f} {len(times):6d}")
+        for watch in (torch, quick):
+            began = time.process_time()
+            rng = np.random.default_rng(index)
+            video = family.demonstrate(task, rng, VideoConditions())
+            Machine(LIBRARY, family.world(task, rng, WorldNoise(), Disturbances()), watch).run(video)
+        spent += time.process_time() - began  # the second's, without torch
+        same += quick.decisions == torch.decisions
+    print("planner (NTP, CPU ms: median and 90th percentile, then of the same with torch; n)")
+    show("beginning a run", quick.begins)
+    for name, times in sorted(quick.times.items()):
+        show(f"decision in {name}", times, torch.times[name])
+    show("any decision", *([t for times in w.times.values() for t in times] for w in (quick, torch)))
+    print(f"  {'episodes decided the same':28} {same:7d} of {TASKS}")
     print(f"  {'episodes on the twin':28} {TASKS / spent:7.1f} a CPU second")
 
 

@@ -22,11 +22,13 @@ from taskprog.machine import (
     Scope,
     TaskSpecification,
 )
-from taskprog.machine.op import Argument
+from taskprog.machine.op import Argument, Op
 from taskprog.planners.ntp.checkpoint import CheckpointError, load_policy
 from taskprog.planners.ntp.config import Returns
 from taskprog.planners.ntp.features import State, Window, frames_of
 from taskprog.planners.ntp.model import NTPModel, Prediction
+from taskprog.planners.ntp.quick import QuickModel, Scene
+from taskprog.planners.ntp.quick_layers import decode_scope
 from taskprog.planners.ntp.scoping import decode_scopes
 from taskprog.tasks.family import Family
 
@@ -37,7 +39,11 @@ __all__ = ["CheckpointError", "NTPPlanner"]
 
 class NTPPlanner:
     """Implements ``taskprog.machine.Planner`` and ``BatchPlanner``; between decisions it keeps only the
-    encoded videos (a recurrent core's hidden states stay on the machine's stack)."""
+    encoded videos (a recurrent core's hidden states stay on the machine's stack).
+
+    Where a model allows it (``QuickModel.fits``), single decisions are made without torch, from a copy of
+    the weights that is taken when a run begins: training may go on meanwhile, the run does not change.
+    """
 
     def __init__(self, model: NTPModel, family: Family, library: Library):
         self.library = library
@@ -49,6 +55,7 @@ class NTPPlanner:
         self._first: list[int] = []  # where each run's frames begin
         self._receptacle = np.zeros(0, np.float32)
         self._video: Any = None
+        self._quick: QuickModel | None = None
 
     @staticmethod
     def load(path: Path, family: Family) -> NTPPlanner:
@@ -73,6 +80,8 @@ class NTPPlanner:
         receptacles = self._family.receptacles
         self._receptacle = np.array([name in receptacles for name in self._names[0]], np.float32)
         self._video = self._model.encode(frames_of(list(specifications)))
+        alone = len(specifications) == 1 and QuickModel.fits(self._model)
+        self._quick = QuickModel(self._model, self._video, self._receptacle) if alone else None
 
     def decide(self, frame: Frame, observation: Observation) -> Decision:
         """The next call of the program on top of the stack, with its scope or arguments.
@@ -80,10 +89,39 @@ class NTPPlanner:
         Raises:
             PlannerError: ``begin`` was not called, or the scene's objects are not the demonstration's.
         """
+        if self._quick is not None:
+            return self._decide_quickly(self._quick, frame, observation)
         decision = self.decide_many([Ask(frame, observation)])[0]
         if isinstance(decision, PlannerError):
             raise decision
         return decision
+
+    def _decide_quickly(self, quick: QuickModel, frame: Frame, observation: Observation) -> Decision:
+        """What ``decide_many`` would say."""
+        config, program, scope = self._model.config, self._index[frame.op.name], self._scope(frame)
+        answer = quick.predict(program, scope, self._scene(observation))
+        end = answer.end > 0
+        if end and self._returns_alone(frame.op):
+            return Decision(None, end=True)
+        op = self._ops[int(answer.call.argmax())]
+        part = None
+        if op.kind is OpKind.PROGRAM and config.scoped:
+            found = decode_scope(quick.labels(program, answer), config.joint)
+            part = Scope(scope.start + found.start, scope.start + found.stop)
+        call = self._call(op, 0, int(answer.object.argmax()), int(answer.offset.argmax()))
+        return Decision(call, part, end)
+
+    def _scene(self, observation: Observation) -> Scene:
+        order = self._order(0, observation.names)
+        if isinstance(order, PlannerError):
+            raise order
+        flags = (observation.closed, observation.holding)
+        if isinstance(order, slice):
+            return Scene(observation.positions, None, observation.gripper, flags)
+        objects = len(self._names[0])
+        positions, present = np.zeros((objects, 3), np.float32), np.zeros(objects, np.float32)
+        positions[order], present[order] = observation.positions, 1.0
+        return Scene(positions, None if len(order) == objects else present, observation.gripper, flags)
 
     @torch.no_grad()
     def decide_many(self, asks: Sequence[Ask]) -> list[Decision | PlannerError]:
@@ -96,7 +134,7 @@ class NTPPlanner:
         long: list[int] = []
         orders = []
         for i, ask in enumerate(asks):
-            order = self._order(ask)
+            order = self._order(ask.run, ask.observation.names)
             orders.append(order)
             if isinstance(order, PlannerError):
                 result[i] = order
@@ -111,15 +149,16 @@ class NTPPlanner:
         return [decision for decision in result if decision is not None]
 
     def _length(self, ask: Ask) -> int:
-        return self._scope(ask).stop - self._scope(ask).start
+        scope = self._scope(ask.frame, ask.run)
+        return scope.stop - scope.start
 
-    def _scope(self, ask: Ask) -> Scope:
+    def _scope(self, frame: Frame, run: int = 0) -> Scope:
         if self._model.config.scoped:
-            return ask.frame.scope
-        return Scope(0, self._first[ask.run + 1] - self._first[ask.run])
+            return frame.scope
+        return Scope(0, self._first[run + 1] - self._first[run])
 
     def _decide(self, asks: Sequence[Ask], orders: Sequence[Any]) -> list[Decision]:
-        scopes = [self._scope(ask) for ask in asks]
+        scopes = [self._scope(ask.frame, ask.run) for ask in asks]
         start = torch.tensor([self._first[a.run] + s.start for a, s in zip(asks, scopes, strict=True)])
         length = torch.tensor([s.stop - s.start for s in scopes])
         memory = None
@@ -163,25 +202,31 @@ class NTPPlanner:
         decisions = []
         for i, (ask, scope) in enumerate(zip(asks, scopes, strict=True)):
             state = prediction.memory[i] if prediction.memory is not None else None
-            alone = config.returns is Returns.SEPARATE or ask.frame.op.name == self.library.root
-            if ends[i] and alone and config.returns is not Returns.WITH_CALL:
+            if ends[i] and self._returns_alone(ask.frame.op):
                 decisions.append(Decision(None, end=True, state=state))
                 continue
             op = self._ops[calls[i]]
             part = None
             if op.kind is OpKind.PROGRAM and found is not None:
                 part = Scope(scope.start + found[i][0], scope.start + found[i][1])
-            values: dict[ArgType, Argument] = {
-                ArgType.OBJECT: self._names[ask.run][objects[i]],
-                ArgType.METRES: self._family.offsets[offsets[i]],
-            }
-            call = Call(op, tuple(values[kind] for kind in op.args))
-            decisions.append(Decision(call, part, ends[i], state))
+            decisions.append(Decision(self._call(op, ask.run, objects[i], offsets[i]), part, ends[i], state))
         return decisions
 
-    def _order(self, ask: Ask) -> list[int] | PlannerError | slice:
+    def _returns_alone(self, op: Op) -> bool:
+        """Whether a program's end is a decision of its own."""
+        returns = self._model.config.returns
+        return returns is Returns.SEPARATE or (returns is Returns.MIXED and op.name == self.library.root)
+
+    def _call(self, op: Op, run: int, object: int, offset: int) -> Call:
+        values: dict[ArgType, Argument] = {
+            ArgType.OBJECT: self._names[run][object],
+            ArgType.METRES: self._family.offsets[offset],
+        }
+        return Call(op, tuple(values[kind] for kind in op.args))
+
+    def _order(self, run: int, seen: tuple[str, ...]) -> list[int] | PlannerError | slice:
         """Where among the demonstration's objects each of the observation's is."""
-        names, seen = self._names[ask.run], ask.observation.names
+        names = self._names[run]
         if seen == names:
             return slice(None)
         surplus = sorted(set(seen) - set(names))
