@@ -41,13 +41,14 @@ from taskprog.tasks.block_stacking import (
     demonstrated_steps,
     random_layout,
 )
-from taskprog.tasks.conditions import Conditions, VideoConditions
+from taskprog.tasks.conditions import Conditions, Disturbances, VideoConditions
 from taskprog.tasks.evaluation import Summary, evaluate
 from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE
 
 FAMILY = BlockStacking()
 SMALL = ModelConfig(relation_bits=4, relation_hidden=8, channels=8, embedding=8, hidden=16)
-SHORT = TrainConfig(tasks=12, steps=12, videos=4, decisions=4, warmup=4, model=SMALL)
+PLAIN = DataConfig(slips=0.0)
+SHORT = TrainConfig(tasks=12, steps=12, videos=4, decisions=4, warmup=4, data=PLAIN, model=SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -290,9 +291,25 @@ def test_unseen_tasks_are_not_trained_on_and_not_of_the_test_half() -> None:
     assert not {task.goal for task in unseen} & trained
 
 
+def test_after_a_slip_the_expert_shows_how_to_go_on() -> None:
+    """Programs that ended too early leave states from which the expert still reaches the goal."""
+    tasks = FAMILY.tasks(0, 20, "train")
+    config = replace(PLAIN, trials=1, disturbed=1.0, disturbances=Disturbances())
+    plain, slipped = (record_all(FAMILY, tasks, 0, replace(config, slips=share)) for share in (0.0, 0.2))
+    root = list(LIBRARY).index("block_stacking")
+    holding = [(r.flags[r.program == root, 1] > 0).any() for r in slipped]
+    assert sum(holding) > 10
+    assert not any((r.flags[r.program == root, 1] > 0).any() for r in plain)
+    assert all(r.call[-1] == -1 and r.program[-1] == root for r in slipped)
+    for r in slipped:
+        inner = r.subscope[:, 0] >= 0
+        assert (r.subscope[inner, 0] >= r.scope[inner, 0]).all()
+        assert (r.subscope[inner, 1] <= r.scope[inner, 1]).all()
+
+
 def record_some(returns: Returns, flat: bool = False) -> list[Recording]:
     tasks = FAMILY.tasks(0, 6, "train")
-    return record_all(FAMILY, tasks, 0, DataConfig(trials=1), flat, returns)
+    return record_all(FAMILY, tasks, 0, replace(PLAIN, trials=1), flat, returns)
 
 
 def test_when_programs_return() -> None:

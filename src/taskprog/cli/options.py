@@ -24,9 +24,13 @@ def _sizes(family: Any) -> dict[str, int]:
 def add_family_arguments(parser: argparse.ArgumentParser) -> None:
     """``--family``, and an option for each of its sizes."""
     parser.add_argument("--family", choices=tuple(FAMILIES), default="block_stacking", help="which tasks")
+    known: set[str] = set()
     for name, family in FAMILIES.items():
         group = parser.add_argument_group(f"sizes of {name.replace('_', ' ')}")
         for size, usual in _sizes(family).items():
+            if size in known:  # of another family as well
+                continue
+            known.add(size)
             group.add_argument(f"--{size}", type=int, metavar="N", help=f"usually {usual}")
 
 

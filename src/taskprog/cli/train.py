@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tasks",
         type=positive,
-        help="distinct tasks, all of the training half (default: 1000, or as many as there are)",
+        help="distinct tasks, all of the training half (default: as many as the family's shipped policy)",
     )
     parser.add_argument(
         "--trials", type=positive, help="recordings of each task (default: fewer, the more tasks)"

@@ -180,5 +180,6 @@ def _rename(state: State, target: Targets, names: NDArray[np.int64]) -> None:
     order = torch.from_numpy(names).unsqueeze(1).expand_as(state.present)
     state.positions = state.positions.gather(2, order.unsqueeze(-1).expand_as(state.positions))
     state.present = state.present.gather(2, order)
+    state.receptacle = state.receptacle.gather(2, order)
     place = order.argsort(-1).gather(-1, target.object.clamp(min=0).unsqueeze(-1)).squeeze(-1)
     target.object = torch.where(target.object >= 0, place, target.object)

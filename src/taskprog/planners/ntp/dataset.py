@@ -20,6 +20,7 @@ from taskprog.machine import (
     Observation,
     Planner,
     RunCode,
+    Scope,
     TaskSpecification,
     flattened,
 )
@@ -28,6 +29,7 @@ from taskprog.planners.ntp.features import hand_of, held_one_hot
 from taskprog.tasks.conditions import Disturbances, VideoConditions, WorldNoise
 from taskprog.tasks.family import TRAIN, Family, Task
 
+SLIP = 3  # frames by which a slip may move either end of a scope
 BUDGET = Budget(steps=2000, seconds=1e6, failures=20)
 
 
@@ -40,6 +42,9 @@ class DataConfig:
         reordered: share that reaches the goal in another order.
         thinned: share whose demonstration lacks up to 30 % of the frames in which something is carried.
         disturbed: share with mishaps, from which the expert recovers, with the probabilities below.
+        slips: in recordings with mishaps, share of the decisions that are carried out otherwise than the
+            expert decided: a scope a little off, an end too early or too late. What is learnt is what it
+            decided, there and in the states that follow.
         detector: range of the detector noise, metres, drawn for each recording.
         action: likewise for the action noise.
         relabelled: objects are renumbered at random in each batch, which makes new tasks.
@@ -52,6 +57,7 @@ class DataConfig:
     disturbances: Disturbances = field(
         default_factory=lambda: Disturbances(failed_grasp=0.08, drop=0.08, misplace=0.06, meddle=0.04)
     )
+    slips: float = 0.05
     detector: tuple[float, float] = (0.001, 0.007)
     action: tuple[float, float] = (0.001, 0.005)
     relabelled: bool = False
@@ -97,10 +103,12 @@ class Kept:
 
 
 class _Recorder:
-    """A planner that passes on another's decisions and keeps them."""
+    """A planner that keeps another's decisions and passes them on, some of them changed by a slip."""
 
-    def __init__(self, planner: Planner):
+    def __init__(self, planner: Planner, rng: np.random.Generator, slips: float):
         self._planner = planner
+        self._rng = rng
+        self._slips = slips
         self._activations = 0
         self.kept: list[Kept] = []
 
@@ -112,8 +120,26 @@ class _Recorder:
             frame = replace(frame, state=self._activations)
             self._activations += 1
         decision = self._planner.decide(frame, observation)
+        if decision.scope is not None:  # which the expert takes from the whole video
+            decision = replace(decision, scope=_clipped(*decision.scope, frame.scope))
         self.kept.append(Kept(frame, observation, decision, frame.state))
-        return replace(decision, state=frame.state)
+        return replace(self._slipped(frame, decision), state=frame.state)
+
+    def _slipped(self, frame: Frame, decision: Decision) -> Decision:
+        if decision.call is None or self._slips == 0.0:
+            return decision
+        if frame.depth > 0 and self._rng.uniform() < self._slips:
+            decision = replace(decision, end=not decision.end)
+        if decision.scope is not None and self._rng.uniform() < self._slips:
+            start, stop = np.array(decision.scope) + self._rng.integers(-SLIP, SLIP + 1, 2)
+            decision = replace(decision, scope=_clipped(int(start), int(stop), frame.scope))
+        return decision
+
+
+def _clipped(start: int, stop: int, within: Scope) -> Scope:
+    """The scope, or at least one frame, inside another."""
+    start = min(max(start, within.start), within.stop - 1)
+    return Scope(start, max(start + 1, min(stop, within.stop)))
 
 
 def record_all(
@@ -160,7 +186,8 @@ def record(
     world = family.world(task, rng, noise, config.disturbances if disturbed else Disturbances())
     expert = family.expert(task)
     library = flattened(family.library) if flat else family.library
-    recorder = _Recorder(FlatPlanner(expert, family.library) if flat else expert)
+    planner = FlatPlanner(expert, family.library) if flat else expert
+    recorder = _Recorder(planner, rng, config.slips if disturbed else 0.0)
     result = Machine(library, world, recorder, BUDGET).run(demonstration)
     if result.code is RunCode.PLANNER_ERROR:
         raise RuntimeError(f"the expert failed on task {task}: {result.message}")

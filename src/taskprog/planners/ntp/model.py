@@ -71,7 +71,8 @@ class NTPModel(nn.Module):
         if config.sight is Sight.VECTOR:
             self.reader = None if config.reading else SpecificationEncoder(config)
             self.object = nn.Sequential(nn.Linear(size, h), nn.ReLU(), nn.Linear(h, config.objects))
-        self.interpreter = Interpreter(c, e + self.sight.size, h, config.dilations)  # f_TSI
+        if config.scoped:
+            self.interpreter = Interpreter(c, e + self.sight.size, h, config.dilations)  # f_TSI
 
     def encode(self, frames: Frames) -> Any:
         """What of frames does not depend on the present state; computed once a run."""

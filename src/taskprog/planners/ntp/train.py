@@ -227,7 +227,8 @@ def make_recordings(
 
 
 def unseen_tasks(config: TrainConfig, n: int) -> list[Task]:
-    """Up to ``n`` tasks of the training half that a configuration does not train on, to choose by."""
+    """``n`` tasks of the training half that a configuration does not train on, to choose by; fewer, or none,
+    where the half is too small for as many besides those trained on."""
     family = FAMILIES[config.family]
     seen = {task.goal for task in family.tasks(config.seed, config.tasks, TRAIN)}
     try:
