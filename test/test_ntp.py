@@ -536,5 +536,10 @@ def test_a_policy_for_another_family_or_at_no_such_place_is_refused(policy: Path
 
     with pytest.raises(CheckpointError, match="trained for the library block_stacking"):
         NTPPlanner.load(policy, Other())
+    vector = policy.with_name("vector")
+    save_policy(vector, model_of(VARIANTS["vector"]), FAMILY, {})
+    with pytest.raises(CheckpointError, match="sees a vector of 8 objects, the family has 10"):
+        NTPPlanner.load(vector, BlockStacking(cubes=10))
+    NTPPlanner.load(policy, BlockStacking(cubes=10))
     with pytest.raises(CheckpointError, match="no such folder"):
         NTPPlanner.load(policy / "missing", FAMILY)

@@ -37,9 +37,8 @@ RELABELLED = "relabelled"
 EVALUATION_SEED = 3_000_000  # added to a training's seed: of starts and noise that no training saw
 # About how many CPU seconds a gradient step takes, where it is not about 0.04.
 STEP_SECONDS = {NTP_GRU: 0.06, FLAT_GRU: 0.15}
-ABLATION_STEPS = (
-    1200  # of all ablations, the unchanged model's included: enough for it to do nearly all tasks
-)
+# Gradient steps of all ablations, the unchanged model's included: enough for it to do nearly all tasks.
+ABLATION_STEPS = 1200
 MAPS = 252  # unseen maps of order fulfilment
 QUICK_CHANGES = 4  # rows of ablations in a quick run
 

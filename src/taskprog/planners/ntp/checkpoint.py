@@ -101,6 +101,11 @@ def load_policy(folder: Path, family: Family) -> tuple[NTPModel, Library]:
             f"with heights {offsets}, "
             f"but is asked to run {library.root} with {describe(library)} with heights {family.offsets}"
         )
+    if model_config.sight is Sight.VECTOR and model_config.objects != len(family.names):
+        raise CheckpointError(
+            f"{config_path}: the policy sees a vector of {model_config.objects} objects, "
+            f"the family has {len(family.names)}"
+        )
     model = new_model(model_config, library, len(offsets))
     try:
         weights = load_file(weights_path)
