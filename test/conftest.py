@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from ros_world import RosWorld
 
     from taskprog.experiments.pool import Pool
+
+
+def pytest_configure() -> None:
+    """Tests press Ctrl-C; a shell's background jobs, which tests may be a part of, are started to ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ def _text(value: Value) -> str:
 
 def _die_with_parent() -> None:
     # Even if this process is killed outright, no robot may go on without its owner.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are started to ignore it
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
