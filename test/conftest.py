@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """Tests press Ctrl-C; a shell's background jobs, which tests may be a part of, are started to ignore it."""
+    """Tests press Ctrl-C, which a shell's background jobs (tests may be one) are started to ignore."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
