@@ -219,19 +219,23 @@ def test_ctrl_c_keeps_what_is_done_and_leaves_no_process(tmp_path: Path) -> None
         stderr=subprocess.PIPE,
         text=True,
     )
-    started = tmp_path / "started"
-    while not (started.exists() and started.read_text()):
-        assert process.poll() is None
-        time.sleep(0.05)
-    children = descendants(process.pid)
-    assert int(started.read_text()) in children
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
-    assert "KeyboardInterrupt" in errors
-    deadline = time.monotonic() + 10
-    while any(alive(pid) for pid in children):
-        assert time.monotonic() < deadline, "processes are left"
-        time.sleep(0.05)
+    try:
+        started = tmp_path / "started"
+        while not (started.exists() and started.read_text()):
+            assert process.poll() is None
+            time.sleep(0.05)
+        children = descendants(process.pid)
+        assert int(started.read_text()) in children
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert "KeyboardInterrupt" in errors
+        deadline = time.monotonic() + 10
+        while any(alive(pid) for pid in children):
+            assert time.monotonic() < deadline, "processes are left"
+            time.sleep(0.05)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
     assert [path.name.split("-")[0] for path in (tmp_path / "units").iterdir()] == ["quick"]
 
 
