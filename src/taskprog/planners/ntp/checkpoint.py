@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from taskprog.files import written_whole
 from taskprog.machine import Library, OpKind, flattened
 from taskprog.planners.ntp.config import ModelConfig, Returns, Sight
 from taskprog.planners.ntp.model import NTPModel
@@ -50,11 +51,9 @@ def describe(library: Library) -> dict[str, list[str]]:
 def save_policy(folder: Path, model: NTPModel, family: Family, training: dict[str, Any]) -> None:
     """Write weights and configuration; each file appears whole or not at all."""
     library = library_of(family, model.config)
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / (WEIGHTS + ".part")
-    save_file({k: v.detach().contiguous() for k, v in model.state_dict().items()}, partial)
-    partial.chmod(0o644)  # safetensors makes it private to its writer
-    partial.replace(folder / WEIGHTS)
+    with written_whole(folder / WEIGHTS) as partial:
+        save_file({k: v.detach().contiguous() for k, v in model.state_dict().items()}, partial)
+        partial.chmod(0o644)  # safetensors makes it private to its writer
     text = json.dumps(
         {
             "format": FORMAT,
@@ -66,9 +65,8 @@ def save_policy(folder: Path, model: NTPModel, family: Family, training: dict[st
         },
         indent=2,
     )
-    partial = folder / (CONFIG + ".part")
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(folder / CONFIG)
+    with written_whole(folder / CONFIG) as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
 
 
 def load_policy(folder: Path, family: Family) -> tuple[NTPModel, Library]:

@@ -26,6 +26,7 @@ from taskprog.machine import (
 )
 from taskprog.planners.ntp.config import Returns
 from taskprog.planners.ntp.features import hand_of, held_one_hot
+from taskprog.tasks.carrying import transports
 from taskprog.tasks.conditions import Disturbances, VideoConditions, WorldNoise
 from taskprog.tasks.family import TRAIN, Family, Task
 
@@ -267,10 +268,9 @@ def to_recording(
 def thinned(demonstration: Demonstration, share: float, rng: np.random.Generator) -> Demonstration:
     """Leave out a share of the frames in which something is carried, but two of each carry at least."""
     held = demonstration.held
-    change = np.flatnonzero(np.diff(held)) + 1
     keep = (rng.uniform(size=len(held)) >= share) | (held == NOTHING_HELD)
-    keep[[0, *change]] = True  # the first frame of each stretch
-    keep[[*(change - 1), -1]] = True  # and the last
+    for carry in transports(demonstration):
+        keep[[carry.start, carry.stop - 1]] = True
     return replace(
         demonstration,
         positions=demonstration.positions[keep],

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from taskprog.files import written_whole
 from taskprog.planners.ntp.batches import Group, TraceSet
 from taskprog.planners.ntp.checkpoint import library_of, new_model, save_policy
 from taskprog.planners.ntp.config import ModelConfig
@@ -174,24 +175,22 @@ class Trainer:
 
     def save_state(self, folder: Path) -> None:
         """Save all that is needed to go on later."""
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / (RESUME + ".part")
-        torch.save(
-            {
-                "config": json.dumps(asdict(self.config)),
-                "model": self.model.state_dict(),
-                "optimizer": self._optimizer.state_dict(),
-                "rng": self._rng.bit_generator.state,
-                "torch": torch.get_rng_state(),
-                "errors": self._errors,
-                "step": self.step,
-                "loss": self.loss,
-                "seconds": self.seconds,
-                "history": [(p.step, p.loss, p.errors) for p in self.history],
-            },
-            partial,
-        )
-        partial.replace(folder / RESUME)
+        with written_whole(folder / RESUME) as partial:
+            torch.save(
+                {
+                    "config": json.dumps(asdict(self.config)),
+                    "model": self.model.state_dict(),
+                    "optimizer": self._optimizer.state_dict(),
+                    "rng": self._rng.bit_generator.state,
+                    "torch": torch.get_rng_state(),
+                    "errors": self._errors,
+                    "step": self.step,
+                    "loss": self.loss,
+                    "seconds": self.seconds,
+                    "history": [(p.step, p.loss, p.errors) for p in self.history],
+                },
+                partial,
+            )
 
     def load_state(self, folder: Path) -> bool:
         """Go on where ``save_state`` left off; False if there is nothing to go on from.
