@@ -15,8 +15,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from taskprog.control.arm_goal import ArmGoal
 from taskprog.control.robot import NEUTRAL
-from taskprog_sim.arm_goal import ArmGoal
 from taskprog_sim.bullet import TIME_STEP
 from taskprog_sim.camera import Camera
 from taskprog_sim.simulation import Simulation

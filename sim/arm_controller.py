@@ -14,8 +14,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from taskprog_sim.arm_goal import ArmGoal, ArmLimits, GoalError, ResultCode, check_limits
-from taskprog_sim.trajectory import Spline
+from taskprog.control.arm_goal import ArmGoal, ArmLimits, GoalError, ResultCode, check_limits
+from taskprog.control.spline import Spline
 
 Floats = NDArray[np.float64]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator
 
+from taskprog.control.arm_goal import ArmGoal
 from taskprog.machine.cancel import CancelToken
 from taskprog.tasks.block_stacking import StackingTask
 from taskprog_sim.arm_controller import ArmResult, Motion
-from taskprog_sim.arm_goal import ArmGoal
 from taskprog_sim.bullet import TIME_STEP
 from taskprog_sim.engine import Engine, Job
 from taskprog_sim.gripper_controller import GripperResult

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from taskprog.control.arm_goal import ArmGoal, ResultCode
 from taskprog.control.robot import GripperOutcome, JointTrajectory, RobotState
 from taskprog.machine.cancel import CancelToken
 from taskprog.machine.domain import Outcome, OutcomeCode
 from taskprog_sim.arm_controller import ArmResult, Ending
-from taskprog_sim.arm_goal import ArmGoal, ResultCode
 from taskprog_sim.bullet import TIME_STEP
 from taskprog_sim.camera import Image
 from taskprog_sim.simulation import Simulation

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from taskprog.control.arm_goal import ArmGoal, ArmLimits
 from taskprog.control.robot import ARM_JOINTS, GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
 from taskprog.tasks.block_stacking import Layout
 from taskprog_sim.arm_controller import ArmController, Motion
-from taskprog_sim.arm_goal import ArmGoal, ArmLimits
 from taskprog_sim.bullet import TIME_STEP
 from taskprog_sim.gripper_controller import GripperController, GripperMotion
 from taskprog_sim.sawyer import JointReadings

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from taskprog_sim.arm_controller import ArmController, Ending, Motion
-from taskprog_sim.arm_goal import (
+from taskprog.control.arm_goal import (
     ArmGoal,
     ArmLimits,
     GoalError,
@@ -17,6 +16,7 @@ from taskprog_sim.arm_goal import (
     Waypoint,
     make_goal,
 )
+from taskprog_sim.arm_controller import ArmController, Ending, Motion
 
 PERIOD = 0.01
 LIMITS = ArmLimits(("a", "b"), np.array([-2.0, -1.0]), np.array([2.0, 1.0]), np.array([1.0, 2.0]))

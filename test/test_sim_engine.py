@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from sim_moves import joint_move
 
+from taskprog.control.arm_goal import ArmGoal
 from taskprog.control.robot import NEUTRAL
 from taskprog.machine import CancelToken
 from taskprog.tasks.block_stacking import StackingTask
 from taskprog_sim import jobs
 from taskprog_sim.arm_controller import ArmResult, Ending
-from taskprog_sim.arm_goal import ArmGoal
 from taskprog_sim.camera import Image
 from taskprog_sim.engine import SETTLE_TIME, Engine, EngineError, Pace
 from taskprog_sim.sawyer import JointReadings

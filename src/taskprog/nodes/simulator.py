@@ -30,6 +30,16 @@ from std_srvs.srv import SetBool
 from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectoryPoint
 
+from taskprog.control.arm_goal import (
+    ArmGoal,
+    ArmLimits,
+    GoalError,
+    ResultCode,
+    Tolerances,
+    Waypoint,
+    make_goal,
+)
+from taskprog.control.frame_tree import FrameTree
 from taskprog.control.robot import ARM_JOINTS, GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
 from taskprog.machine import CancelToken
 from taskprog.nodes.convert import from_stamp, to_duration, to_stamp
@@ -49,10 +59,8 @@ from taskprog.perception.camera import CameraModel
 from taskprog.resources import share_dir
 from taskprog_sim import jobs
 from taskprog_sim.arm_controller import Ending, Motion
-from taskprog_sim.arm_goal import ArmGoal, ArmLimits, GoalError, ResultCode, Tolerances, Waypoint, make_goal
 from taskprog_sim.camera import Image as Picture
 from taskprog_sim.engine import Engine, EngineError, Pace
-from taskprog_sim.frame_tree import FrameTree
 from taskprog_sim.gripper_controller import GripperController
 from taskprog_sim.sawyer import JOINTS, JointReadings
 from taskprog_sim.scorer import read_task

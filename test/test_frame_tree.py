@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from taskprog.control.frame_tree import FrameTree
 from taskprog.control.kinematics import Kinematics
 from taskprog.control.robot import GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
 from taskprog.resources import share_dir
-from taskprog_sim.frame_tree import FrameTree
 from taskprog_sim.sawyer import JOINTS
 
 URDF = (share_dir() / "models/sawyer/sawyer.urdf").read_text(encoding="utf-8")

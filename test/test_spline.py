@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taskprog_sim.trajectory import Spline
+from taskprog.control.spline import Spline
 
 TIMES = np.array([0.0, 0.7, 1.5])
 

@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from taskprog_sim.trajectory import Spline
+from taskprog.control.spline import Spline
 
 Floats = NDArray[np.float64]
 
