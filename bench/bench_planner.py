@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from taskprog.machine import Ask, Decision, Demonstration, Frame, Machine, Observation, PlannerError
+from taskprog.machine import Ask, Decision, Frame, Machine, Observation, PlannerError, TaskSpecification
 from taskprog.planners.ntp.planner import NTPPlanner
 from taskprog.resources import share_dir
 from taskprog.tasks.block_stacking import LIBRARY, BlockStacking
@@ -31,7 +31,7 @@ class Stopwatch:
         self.times: dict[str, list[float]] = defaultdict(list)
         self.decisions: list[Decision] = []
 
-    def begin(self, specification: Demonstration) -> None:
+    def begin(self, specification: TaskSpecification) -> None:
         """See ``taskprog.machine.Planner``."""
         before = time.thread_time_ns()
         self._planner.begin(specification)

@@ -11,13 +11,14 @@ import pytest
 from taskprog.machine import (
     Call,
     Decision,
-    Demonstration,
     FlatPlanner,
     Frame,
     Observation,
     PlannerError,
     Scope,
     Separate,
+    TaskSpecification,
+    demonstration_of,
     flattened,
 )
 from taskprog.tasks.block_stacking import LIBRARY, PLACE_OFFSET, BlockStacking
@@ -39,7 +40,7 @@ class Mistaken:
         self._planner = FlatPlanner(expert, LIBRARY) if flat else expert
         self._change = change
 
-    def begin(self, specification: Demonstration) -> None:
+    def begin(self, specification: TaskSpecification) -> None:
         self._planner.begin(specification)
 
     def decide(self, frame: Frame, observation: Observation) -> Decision:
@@ -183,7 +184,7 @@ def test_a_later_step_that_cannot_be_done_yet_is_a_wrong_scope() -> None:
         return replace(decision, scope=expert.scope(1, "pick_and_place"))
 
     class Eager(Mistaken):
-        def begin(self, specification: Demonstration) -> None:
+        def begin(self, specification: TaskSpecification) -> None:
             expert.begin(specification)
             super().begin(specification)
 
@@ -200,7 +201,7 @@ class OtherOrder:
         self._expert = FAMILY.expert(TASK)
         self._flat = flat
 
-    def begin(self, specification: Demonstration) -> None:
+    def begin(self, specification: TaskSpecification) -> None:
         self._expert.begin(specification)
 
     def decide(self, frame: Frame, observation: Observation) -> Decision:
@@ -303,8 +304,8 @@ def test_other_videos_of_the_same_tasks_leave_their_starts_as_they_are() -> None
     seen: list[tuple[float, float]] = []
 
     class Looks(Mistaken):
-        def begin(self, specification: Demonstration) -> None:
-            self._shown = specification.positions[0, 0]
+        def begin(self, specification: TaskSpecification) -> None:
+            self._shown = demonstration_of(specification).positions[0, 0]
             super().begin(specification)
 
         def decide(self, frame: Frame, observation: Observation) -> Decision:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from taskprog.machine import (
+    NO_SCOPE,
     NOTHING_HELD,
     ArgType,
     Budget,
@@ -30,7 +31,9 @@ from taskprog.machine import (
     RunCode,
     RunResult,
     Scope,
+    TaskSpecification,
     Trace,
+    demonstration_of,
 )
 
 LIBRARY = Library(
@@ -75,7 +78,7 @@ class Script:
         self.decisions = list(decisions)
         self.asked: list[tuple[str, Scope]] = []
 
-    def begin(self, specification: Demonstration) -> None:
+    def begin(self, specification: TaskSpecification) -> None:
         self.asked = []
 
     def decide(self, frame: Frame, observation: Observation) -> Decision:
@@ -323,3 +326,49 @@ def test_demonstrations_are_checked(change: dict[str, object], reason: str) -> N
     fields = {"names": VIDEO.names, "positions": VIDEO.positions, "held": VIDEO.held, "times": VIDEO.times}
     with pytest.raises(ValueError, match=reason):
         Demonstration(**(fields | change))  # type: ignore[arg-type]
+
+
+BY_CALL = Library(
+    "add",
+    (
+        Op("add", OpKind.PROGRAM, (ArgType.WORD, ArgType.WORD), ("touch", "twice")),
+        Op("twice", OpKind.PROGRAM, (ArgType.WORD,), ("touch",)),
+        Op("touch", OpKind.PRIMITIVE),
+    ),
+)
+
+
+def test_a_call_in_place_of_a_demonstration_runs_with_its_arguments() -> None:
+    asked: list[tuple[str, tuple[object, ...], Scope]] = []
+
+    class Arguments(Script):
+        def decide(self, frame: Frame, observation: Observation) -> Decision:
+            asked.append((frame.op.name, frame.args, frame.scope))
+            return super().decide(frame, observation)
+
+    twice = Decision(Call(BY_CALL["twice"], ("left",)), end=True)
+    planner = Arguments(twice, Decision(Call(BY_CALL["touch"]), end=True))
+    trace = Trace()
+    result = Machine(BY_CALL, World(), planner).run(Call(BY_CALL["add"], ("3", "4")), trace)
+    assert result.code is RunCode.RETURNED
+    assert asked == [("add", ("3", "4"), NO_SCOPE), ("twice", ("left",), NO_SCOPE)]
+    returns = [(event.op, event.args) for event in trace.events if event.kind is EventKind.RETURN]
+    assert returns == [("twice", ("left",)), ("add", ("3", "4"))]
+    assert (trace.events[-1].op, trace.events[-1].args) == ("add", ("3", "4"))
+
+
+def test_only_programs_of_the_library_are_run_in_place_of_its_root() -> None:
+    with pytest.raises(ValueError, match=r"touch\(\) is no program"):
+        Machine(BY_CALL, World(), Script()).run(Call(BY_CALL["touch"]))
+    with pytest.raises(ValueError, match=r"has no put\(cup, \+0 mm\), only add, twice, touch"):
+        Machine(BY_CALL, World(), Script()).run(Call(LIBRARY["put"], ("cup", 0.0)))
+
+
+def test_a_planner_that_follows_demonstrations_says_so_when_given_a_call() -> None:
+    class Follower(Script):
+        def begin(self, specification: TaskSpecification) -> None:
+            demonstration_of(specification)
+
+    result = Machine(BY_CALL, World(), Follower()).run(Call(BY_CALL["add"], ("3", "4")))
+    assert result.code is RunCode.PLANNER_ERROR
+    assert "follows a demonstration, and was given the call add(3, 4)" in result.message

@@ -20,6 +20,7 @@ from taskprog.machine import (
     OpKind,
     PlannerError,
     Scope,
+    TaskSpecification,
 )
 from taskprog.planners.ntp.checkpoint import library_of, new_model
 from taskprog.planners.ntp.config import ModelConfig, Returns, Sight
@@ -148,7 +149,7 @@ class Both:
         self._expert, self._policy = expert, policy
         self.asked: list[tuple[Decision, Decision | PlannerError]] = []
 
-    def begin(self, specification: Demonstration) -> None:
+    def begin(self, specification: TaskSpecification) -> None:
         self._expert.begin(specification)
         self._policy.begin(specification)
 

@@ -2,7 +2,17 @@
 
 from taskprog.machine.batch import BatchPlanner, Separate, run_many
 from taskprog.machine.cancel import CancelToken
-from taskprog.machine.domain import Domain, Observation, ObservationError, Outcome, OutcomeCode
+from taskprog.machine.domain import (
+    Domain,
+    Observation,
+    ObservationError,
+    Outcome,
+    OutcomeCode,
+    Seen,
+    SeenIn,
+    SeenOut,
+    Stamped,
+)
 from taskprog.machine.flat import FlatPlanner, flattened
 from taskprog.machine.machine import (
     Ask,
@@ -14,13 +24,15 @@ from taskprog.machine.machine import (
     PlannerError,
     RunCode,
     RunResult,
+    demonstration_of,
 )
 from taskprog.machine.op import ArgType, Call, Library, Op, OpKind
-from taskprog.machine.specification import NOTHING_HELD, Demonstration, Scope, TaskSpecification
+from taskprog.machine.specification import NO_SCOPE, NOTHING_HELD, Demonstration, Scope, TaskSpecification
 from taskprog.machine.trace import Event, EventKind, Trace
 
 __all__ = [
     "NOTHING_HELD",
+    "NO_SCOPE",
     "ArgType",
     "Ask",
     "BatchPlanner",
@@ -47,9 +59,14 @@ __all__ = [
     "RunCode",
     "RunResult",
     "Scope",
+    "Seen",
+    "SeenIn",
+    "SeenOut",
     "Separate",
+    "Stamped",
     "TaskSpecification",
     "Trace",
+    "demonstration_of",
     "flattened",
     "run_many",
 ]

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Generic, Protocol
 
+from taskprog.machine.domain import Seen, SeenIn
 from taskprog.machine.machine import Ask, Decision, Machine, Planner, PlannerError, RunResult
 from taskprog.machine.specification import TaskSpecification
 from taskprog.machine.trace import Trace
 
 
-class BatchPlanner(Protocol):
+class BatchPlanner(Protocol[SeenIn]):
     """Who chooses the next calls of many runs at once; ``Ask.run`` is the run's index in ``begin_many``."""
 
     def begin_many(self, specifications: Sequence[TaskSpecification]) -> None:
         """New runs start with these specifications."""
 
-    def decide_many(self, asks: Sequence[Ask]) -> list[Decision | PlannerError]:
+    def decide_many(self, asks: Sequence[Ask[SeenIn]]) -> list[Decision | PlannerError]:
         """A decision for each ask, in order, or why there is none."""
 
 
-class Separate:
+class Separate(Generic[Seen]):
     """A batch planner that gives each run, over all batches, the next one of some planners."""
 
-    def __init__(self, planners: Sequence[Planner]):
-        self._left: Iterator[Planner] = iter(planners)
-        self._asked: list[Planner] = []
+    def __init__(self, planners: Sequence[Planner[Seen]]):
+        self._left: Iterator[Planner[Seen]] = iter(planners)
+        self._asked: list[Planner[Seen]] = []
         self._failed: dict[int, PlannerError] = {}
 
     def begin_many(self, specifications: Sequence[TaskSpecification]) -> None:
@@ -38,11 +39,11 @@ class Separate:
             except PlannerError as error:
                 self._failed[run] = error
 
-    def decide_many(self, asks: Sequence[Ask]) -> list[Decision | PlannerError]:
+    def decide_many(self, asks: Sequence[Ask[Seen]]) -> list[Decision | PlannerError]:
         """See ``BatchPlanner``."""
         return [self._decide(ask) for ask in asks]
 
-    def _decide(self, ask: Ask) -> Decision | PlannerError:
+    def _decide(self, ask: Ask[Seen]) -> Decision | PlannerError:
         if ask.run in self._failed:
             return self._failed[ask.run]
         try:
@@ -52,9 +53,9 @@ class Separate:
 
 
 def run_many(
-    machines: Sequence[Machine],
+    machines: Sequence[Machine[Seen]],
     specifications: Sequence[TaskSpecification],
-    planner: BatchPlanner,
+    planner: BatchPlanner[Seen],
     traces: Sequence[Trace] | None = None,
 ) -> list[RunResult]:
     """Run every machine to its end, as ``Machine.run`` would; their own planners are not asked.
@@ -71,7 +72,7 @@ def run_many(
         for machine, specification, trace in zip(machines, specifications, chosen, strict=True)
     ]
     results: dict[int, RunResult] = {}
-    waiting: list[Ask] = []
+    waiting: list[Ask[Seen]] = []
 
     def proceed(index: int, decision: Decision | PlannerError | None) -> None:
         try:

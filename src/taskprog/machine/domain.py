@@ -8,14 +8,23 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import TypeVar
 
 from taskprog.machine.cancel import CancelToken
 from taskprog.machine.op import Call
 
 
+class Stamped(Protocol):
+    """What every kind of observation has."""
+
+    @property
+    def stamp(self) -> float:
+        """Seconds on the domain's clock."""
+
+
 @dataclass(frozen=True)
 class Observation:
-    """The world as perception and proprioception report it.
+    """A table-top as perception and proprioception report it.
 
     Attributes:
         stamp: seconds on the domain's clock.
@@ -71,10 +80,16 @@ class Outcome:
         return self.code is OutcomeCode.SUCCEEDED
 
 
-class Domain(Protocol):
+# The kind of observation that a domain makes and its planners understand: of a table-top, if not said.
+Seen = TypeVar("Seen", bound=Stamped, default=Observation)
+SeenOut = TypeVar("SeenOut", bound=Stamped, default=Observation, covariant=True)
+SeenIn = TypeVar("SeenIn", bound=Stamped, default=Observation, contravariant=True)
+
+
+class Domain(Protocol[SeenOut]):
     """A world that a machine can observe and act in."""
 
-    def observe(self) -> Observation:
+    def observe(self) -> SeenOut:
         """The present state; taken after the last primitive ended, never before it.
 
         Raises:

@@ -11,18 +11,28 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
 
 from taskprog.machine.cancel import CancelToken
-from taskprog.machine.domain import FATAL, Domain, Observation, ObservationError, Outcome, OutcomeCode
-from taskprog.machine.op import Call, Library, Op, OpKind
-from taskprog.machine.specification import Scope, TaskSpecification
+from taskprog.machine.domain import (
+    FATAL,
+    Domain,
+    ObservationError,
+    Outcome,
+    OutcomeCode,
+    Seen,
+    SeenIn,
+    SeenOut,
+)
+from taskprog.machine.op import Argument, Call, Library, Op, OpKind
+from taskprog.machine.specification import NO_SCOPE, Demonstration, Scope, TaskSpecification
 from taskprog.machine.trace import Event, EventKind, Trace
 
 
 @dataclass(frozen=True)
 class Frame:
-    """An entry of the call stack: a program, and the part of the specification that it may see.
+    """An entry of the call stack: a program with its arguments, and the part of a demonstration that it may
+    see.
 
     ``state`` is what a recurrent planner remembers of this activation: None when the program was called,
     then what its latest decision left there.
@@ -33,6 +43,12 @@ class Frame:
     depth: int = 0
     last: bool = False  # the program returns once the call above it has returned
     state: Any = None
+    args: tuple[Argument, ...] = ()
+
+    @property
+    def call(self) -> Call:
+        """The call that pushed it."""
+        return Call(self.op, self.args)
 
 
 @dataclass(frozen=True)
@@ -56,14 +72,14 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Ask:
+class Ask(Generic[SeenOut]):
     """What a planner is asked: to decide for the program on top of the stack.
 
     ``run`` tells runs apart that go on side by side (see ``batch.py``).
     """
 
     frame: Frame
-    observation: Observation
+    observation: SeenOut
     run: int = 0
 
 
@@ -71,13 +87,24 @@ class PlannerError(RuntimeError):
     """A planner cannot decide; the message says what it was given and what it needs."""
 
 
-class Planner(Protocol):
+def demonstration_of(specification: TaskSpecification) -> Demonstration:
+    """The demonstration that a specification is.
+
+    Raises:
+        PlannerError: it is a call.
+    """
+    if isinstance(specification, Demonstration):
+        return specification
+    raise PlannerError(f"the planner follows a demonstration, and was given the call {specification}")
+
+
+class Planner(Protocol[SeenIn]):
     """Who chooses the next call. Both methods may raise ``PlannerError``."""
 
     def begin(self, specification: TaskSpecification) -> None:
         """A new run starts with this specification."""
 
-    def decide(self, frame: Frame, observation: Observation) -> Decision:
+    def decide(self, frame: Frame, observation: SeenIn) -> Decision:
         """The next call of the program on top of the stack."""
 
 
@@ -120,8 +147,8 @@ class RunResult:
     primitive: Outcome | None = None
 
 
-class Machine:
-    """Runs a library's root program in a domain, decision by decision.
+class Machine(Generic[Seen]):
+    """Runs a library's root program in a domain, or a given call, decision by decision.
 
     Without a planner it can only be stepped: whoever does that decides.
     """
@@ -129,8 +156,8 @@ class Machine:
     def __init__(
         self,
         library: Library,
-        domain: Domain,
-        planner: Planner | None = None,
+        domain: Domain[Seen],
+        planner: Planner[Seen] | None = None,
         budget: Budget | None = None,
     ):
         self.library = library
@@ -145,7 +172,7 @@ class Machine:
         """Run to the end. Never raises for what happens in the world: that is a ``RunResult``.
 
         Raises:
-            ValueError: the machine has no planner.
+            ValueError: there is no planner, or the specification calls no program of the library.
         """
         if self.planner is None:
             raise ValueError("a machine without a planner cannot run by itself")
@@ -169,7 +196,7 @@ class Machine:
 
     def steps(
         self, specification: TaskSpecification, trace: Trace | None = None, cancel: CancelToken | None = None
-    ) -> Generator[Ask, Decision, RunResult]:
+    ) -> Generator[Ask[Seen], Decision, RunResult]:
         """A run that asks its caller instead of its planner: yields each ask, is sent the decision.
 
         A ``PlannerError`` thrown into it ends the run, as one raised by its planner would.
@@ -183,8 +210,8 @@ class Machine:
             result = run.result(RunCode.PLANNER_ERROR, str(error))
         run.record(
             EventKind.FINISH,
-            Call(self.library[self.library.root]),
-            Scope(0, 0),
+            run.root,
+            NO_SCOPE,
             0,
             outcome=result.code.name,
             message=result.message,
@@ -192,18 +219,25 @@ class Machine:
         return result
 
 
-class _Run:
+class _Run(Generic[Seen]):
     """State of one run of a machine."""
 
     def __init__(
         self,
-        machine: Machine,
+        machine: Machine[Seen],
         specification: TaskSpecification,
         trace: Trace | None,
         cancel: CancelToken,
     ):
         self.machine = machine
-        self.specification = specification
+        if isinstance(specification, Call):
+            if machine.library.get(specification.op.name) != specification.op:
+                raise ValueError(f"the library has no {specification}, only {', '.join(machine.library)}")
+            if specification.op.kind is not OpKind.PROGRAM:
+                raise ValueError(f"{specification} is no program, and cannot be run by itself")
+            self.root, self.whole = specification, NO_SCOPE
+        else:
+            self.root, self.whole = Call(machine.library[machine.library.root]), specification.whole
         self.trace = trace
         self.cancel = cancel
         self.steps = 0
@@ -241,7 +275,7 @@ class _Run:
             )
         )
 
-    def observe(self) -> Observation:
+    def observe(self) -> Seen:
         observation = self.machine.domain.observe()
         self.now = observation.stamp
         if self.began is None:
@@ -251,24 +285,24 @@ class _Run:
     def push(self, call: Call, scope: Scope) -> None:
         stack = self.machine.stack
         self.record(EventKind.CALL, call, scope, len(stack))
-        stack.append(Frame(call.op, scope, len(stack)))
+        stack.append(Frame(call.op, scope, len(stack), args=call.args))
 
     def pop(self) -> None:
         """Pop the top program, and with it every caller that was only waiting for it."""
         stack = self.machine.stack
         while stack:
             frame = stack[-1]
-            self.record(EventKind.RETURN, Call(frame.op), frame.scope, frame.depth)
+            self.record(EventKind.RETURN, frame.call, frame.scope, frame.depth)
             stack.pop()
             if not (stack and stack[-1].last):
                 break
 
-    def loop(self) -> Generator[Ask, Decision, RunResult]:
-        machine, stack = self.machine, self.machine.stack
+    def loop(self) -> Generator[Ask[Seen], Decision, RunResult]:
+        stack = self.machine.stack
         if self.cancel.cancelled:
             return self.result(RunCode.CANCELLED, self.cancel.reason)
         observation = self.observe()
-        self.push(Call(machine.library[machine.library.root]), self.specification.whole)
+        self.push(self.root, self.whole)
         while stack:
             over = self._over_budget()
             if over is not None:

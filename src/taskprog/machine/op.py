@@ -20,6 +20,7 @@ class ArgType(Enum):
 
     OBJECT = "object"  # name of a detected object (str)
     METRES = "metres"  # float
+    WORD = "word"  # a word that the domain knows, such as a direction or a digit (str)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Call:
         if len(self.args) != len(self.op.args):
             raise ValueError(f"{self.op.name} takes {len(self.op.args)} arguments, got {len(self.args)}")
         for value, kind in zip(self.args, self.op.args, strict=True):
-            expected = str if kind is ArgType.OBJECT else float
+            expected = float if kind is ArgType.METRES else str
             if not isinstance(value, expected):
                 raise ValueError(
                     f"{self.op.name}: argument {value!r} should be {kind.value} ({expected.__name__})"

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from taskprog.machine.op import Call
+
 NOTHING_HELD = -1
 
 
@@ -71,5 +73,9 @@ class Demonstration:
         return Scope(0, len(self))
 
 
-# Other kinds (an instruction, a subtask graph, a reward) join this union with their planners.
-TaskSpecification = Demonstration
+NO_SCOPE = Scope(0, 0)  # of programs that run without a demonstration
+
+# What is to be done is shown by a demonstration, which the library's root program follows (NTP), or it is a
+# call with arguments, which is made in the root's place (NPI). Other kinds (an instruction, a subtask graph,
+# a reward) join this union with their planners.
+TaskSpecification = Demonstration | Call

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from taskprog.machine.op import Argument
-from taskprog.machine.specification import Scope
+from taskprog.machine.specification import NO_SCOPE, Scope
 
 FORMAT = "taskprog-trace/1"
-NO_SCOPE = Scope(0, 0)
 
 
 class EventKind(Enum):

@@ -20,6 +20,7 @@ from taskprog.machine import (
     PlannerError,
     RunCode,
     RunResult,
+    TaskSpecification,
     run_many,
 )
 from taskprog.tasks.conditions import Conditions
@@ -116,7 +117,7 @@ class _Keeper:
         self._planner = planner
         self.kept: list[Kept] = [[] for _ in range(runs)]
 
-    def begin_many(self, specifications: Sequence[Demonstration]) -> None:
+    def begin_many(self, specifications: Sequence[TaskSpecification]) -> None:
         self._planner.begin_many(specifications)
 
     def decide_many(self, asks: Sequence[Ask]) -> list[Decision | PlannerError]:

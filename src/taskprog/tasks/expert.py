@@ -16,6 +16,7 @@ from taskprog.machine import (
     PlannerError,
     Scope,
     TaskSpecification,
+    demonstration_of,
 )
 from taskprog.machine.op import Argument
 from taskprog.tasks.carrying import GRASP_OFFSET, Steps, Transport, transports
@@ -63,8 +64,9 @@ class Expert:
     def begin(self, specification: TaskSpecification) -> None:
         """See ``taskprog.machine.Planner``."""
         self._carries, self._scopes = [], []
-        carries = transports(specification)
-        names = [specification.names[t.held] for t in carries]
+        demonstration = demonstration_of(specification)
+        carries = transports(demonstration)
+        names = [demonstration.names[t.held] for t in carries]
         expected = [a for a, _ in self.steps]
         if names and names != expected:
             raise PlannerError(
@@ -73,7 +75,7 @@ class Expert:
         self._carries = carries
         for k, carry in enumerate(carries):
             before = carries[k - 1].stop if k else 0
-            after = carries[k + 1].start if k + 1 < len(carries) else len(specification)
+            after = carries[k + 1].start if k + 1 < len(carries) else len(demonstration)
             start = max(before, carry.start - 1)
             stop = min(after, carry.stop + 1)
             lifted = min(carry.start + 1, carry.stop - 1)  # the second frame in which it is held

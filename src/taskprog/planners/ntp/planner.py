@@ -21,6 +21,7 @@ from taskprog.machine import (
     PlannerError,
     Scope,
     TaskSpecification,
+    demonstration_of,
 )
 from taskprog.machine.op import Argument, Op
 from taskprog.planners.ntp.checkpoint import CheckpointError, load_policy
@@ -74,12 +75,17 @@ class NTPPlanner:
 
     @torch.no_grad()
     def begin_many(self, specifications: Sequence[TaskSpecification]) -> None:
-        """Encode the frames of demonstrations with the same number of objects."""
-        self._names = [specification.names for specification in specifications]
-        self._first = [0, *np.cumsum([len(specification) for specification in specifications]).tolist()]
+        """Encode the frames of demonstrations with the same number of objects.
+
+        Raises:
+            PlannerError: a specification is no demonstration.
+        """
+        videos = [demonstration_of(specification) for specification in specifications]
+        self._names = [video.names for video in videos]
+        self._first = [0, *np.cumsum([len(video) for video in videos]).tolist()]
         receptacles = self._family.receptacles
         self._receptacle = np.array([name in receptacles for name in self._names[0]], np.float32)
-        self._video = self._model.encode(frames_of(list(specifications)))
+        self._video = self._model.encode(frames_of(videos))
         alone = len(specifications) == 1 and QuickModel.fits(self._model)
         self._quick = QuickModel(self._model, self._video, self._receptacle) if alone else None
 
