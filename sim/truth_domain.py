@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from taskprog.control.clearance import Obstacle
-from taskprog.control.grasp import CLOSING_AXIS, PLACE_GAP, grasp_yaw
+from taskprog.control.grasp import PLACE_GAP, Footprint, grasps
 from taskprog.control.kinematics import Kinematics, yaw_of
 from taskprog.control.primitives import PrimitiveExecutor
 from taskprog.machine import Call, CancelToken, Observation, Outcome, OutcomeCode
@@ -65,9 +65,9 @@ class TruthDomain:
         target = positions[cube] + np.array([0.0, 0.0, height + gap])
         held = int(np.linalg.norm(positions - tool, axis=1).argmin()) if self._holding else -1
         others = [k for k in range(len(positions)) if k not in (cube, held)]
-        level = [positions[k] for k in others if abs(positions[k][2] - target[2]) < 2 * CUBE_SIZE]
-        yaw = grasp_yaw(target, self._yaws()[cube], CLOSING_AXIS, level, yaw_of(rotation))
-        size = np.full(3, CUBE_SIZE)
+        size, yaws = np.full(3, CUBE_SIZE), self._yaws()
+        around = [Footprint(positions[k], yaws[k], size) for k in others]
+        yaw = grasps(Footprint(target, yaws[cube], size), around, yaw_of(rotation))[0].yaw
         obstacles = [Obstacle(p, size) for k, p in enumerate(positions) if k not in (cube, held)]
         return self._executor.move_to(target, yaw, cancel=cancel, obstacles=obstacles)
 

@@ -1,4 +1,4 @@
-"""The gripper turns to a cube's faces, away from neighbours, and no farther than needed."""
+"""The gripper turns to an object's faces, away from what stands around, and no farther than needed."""
 
 from __future__ import annotations
 
@@ -7,16 +7,28 @@ import math
 import numpy as np
 import pytest
 
-from taskprog.control.grasp import grasp_yaw
+from taskprog.control.grasp import FINGER_REACH, Footprint, grasps
 
 HERE = np.array([0.6, 0.0, 0.0])
 CLOSING = math.pi / 2
 
 
+def cube(position: np.ndarray = HERE, yaw: float = 0.0) -> Footprint:
+    return Footprint(position, yaw, np.full(3, 0.045))
+
+
+def block(yaw: float = 0.0) -> Footprint:
+    return Footprint(HERE, yaw, np.array([0.09, 0.03, 0.018]))
+
+
+def best(target: Footprint, others: list[Footprint], present: float = 0.0) -> float:
+    return grasps(target, others, present)[0].yaw
+
+
 @pytest.mark.parametrize("yaw", [-0.7, -0.2, 0.0, 0.4, 0.78])
 @pytest.mark.parametrize("present", [-2.0, 0.0, 1.5])
 def test_pads_align_with_faces_and_the_wrist_turns_at_most_an_eighth(yaw: float, present: float) -> None:
-    chosen = grasp_yaw(HERE, yaw, CLOSING, [], present)
+    chosen = best(cube(yaw=yaw), [], present)
     assert math.remainder(chosen - yaw, math.pi / 2) == pytest.approx(0.0, abs=1e-9)
     assert abs(math.remainder(chosen - present, 2 * math.pi)) <= math.pi / 4 + 1e-9
 
@@ -24,7 +36,43 @@ def test_pads_align_with_faces_and_the_wrist_turns_at_most_an_eighth(yaw: float,
 @pytest.mark.parametrize("side", [-1, 1])
 def test_fingers_avoid_a_neighbour(side: int) -> None:
     # The neighbour stands where a finger would go if the gripper kept its present yaw.
-    neighbour = HERE + [0.0, side * 0.07, 0.0]
-    assert abs(grasp_yaw(HERE, 0.0, CLOSING, [neighbour], 0.0)) == pytest.approx(math.pi / 2)
-    beside = HERE + [side * 0.07, 0.0, 0.0]
-    assert grasp_yaw(HERE, 0.0, CLOSING, [beside], 0.0) == pytest.approx(0.0)
+    neighbour = cube(HERE + [0.0, side * 0.07, 0.0])
+    assert abs(best(cube(), [neighbour])) == pytest.approx(math.pi / 2)
+    beside = cube(HERE + [side * 0.07, 0.0, 0.0])
+    assert best(cube(), [beside]) == pytest.approx(0.0)
+
+
+def test_room_is_what_lies_between_a_finger_and_what_is_next_to_it() -> None:
+    far = cube(HERE + [0.0, FINGER_REACH + 0.0225 + 0.02, 0.0])
+    room = {round(g.yaw, 3): g.room for g in grasps(cube(), [far], 0.0)}
+    assert room[0.0] == pytest.approx(0.02 - 0.013)
+    inside = cube(HERE + [0.0, FINGER_REACH, 0.0])
+    assert min(g.room for g in grasps(cube(), [inside], 0.0)) < 0
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.5, -1.2])
+def test_a_long_block_is_taken_across(yaw: float) -> None:
+    closing = best(block(yaw), []) + CLOSING
+    assert abs(math.cos(closing - yaw)) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_long_block_is_never_taken_along() -> None:
+    for grasp in grasps(block(), [], 0.0):
+        assert block().width(grasp.yaw + CLOSING) < 0.057
+
+
+def test_too_wide_for_the_gripper_cannot_be_grasped() -> None:
+    assert grasps(Footprint(HERE, 0.3, np.array([0.08, 0.07, 0.05])), [], 0.0) == []
+
+
+def test_what_ends_below_the_fingers_is_not_in_the_way() -> None:
+    low = cube(HERE + [0.0, 0.04, -0.06])
+    assert best(cube(), [low]) == pytest.approx(0.0)
+
+
+def test_fingers_keep_off_a_containers_walls_and_may_go_inside() -> None:
+    box = Footprint(HERE + [0.0, 0.085, 0.02], 0.0, np.array([0.2, 0.2, 0.09]), hollow=True)
+    # Its wall is 15 mm behind the target's middle: no finger fits between, so the fingers go along the wall.
+    assert abs(best(cube(HERE + [0.0, -0.04, 0.0]), [box])) == pytest.approx(math.pi / 2)
+    middle = Footprint(box.position, 0.0, np.full(3, 0.04))
+    assert grasps(middle, [box], 0.0)[0].room > 0.02

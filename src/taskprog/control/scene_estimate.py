@@ -6,6 +6,7 @@ from the tool's; after it was let go, the place of release counts until the came
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -13,13 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 GRASP_RADIUS = 0.035  # metres between tool and object centre at most, to say that this object was grasped
+NEAR = 0.08  # metres, level: of objects alike, the one seen no farther from where one was let go is that one
+HIDDEN_ABOVE = 0.03  # metres by which the centre of what lies in a heap may be above its container's rim
 
 
 @dataclass(frozen=True)
 class ObjectEstimate:
-    """One object: ``position`` (3,) metres and ``yaw`` radians, frame ``base``.
+    """One object.
 
-    ``visible`` says whether the camera saw it at ``stamp`` (seconds); otherwise it is remembered.
+    Attributes:
+        name: under which a planner knows it; objects alike share it.
+        position: (3,) metres, frame ``base``; where a gripper would take it.
+        yaw: radians.
+        visible: whether the camera saw it at ``stamp`` (seconds); otherwise it is remembered.
+        size: (3,) metres, along its own axes.
+        label: what it is called in messages, one label for one object.
     """
 
     name: str
@@ -27,57 +36,97 @@ class ObjectEstimate:
     yaw: float
     visible: bool
     stamp: float
-    size: float
+    size: NDArray[np.float64]
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What the gripper holds, as it was when it was grasped, and its centre's place from the tool's."""
+
+    seen: ObjectEstimate
+    offset: NDArray[np.float64]
 
 
 class SceneEstimate:
     """Fuses detections with grasps and releases."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, ObjectEstimate] = {}
-        self._released: dict[str, ObjectEstimate] = {}
-        self._held: str | None = None
-        self._offset = np.zeros(3)  # of the held object's centre from the tool
+        self._seen: list[ObjectEstimate] = []
+        self._released: list[ObjectEstimate] = []
+        self._held: _Held | None = None
 
     @property
     def held(self) -> str | None:
         """Name of the object in the gripper."""
-        return self._held
+        return None if self._held is None else self._held.seen.name
 
     def see(self, objects: Iterable[ObjectEstimate]) -> None:
         """Take in what perception reports for one camera image."""
-        self._seen = {o.name: o for o in objects}
-        for name, placed in list(self._released.items()):
-            seen = self._seen.get(name)
-            if seen is not None and seen.visible and seen.stamp >= placed.stamp:
-                del self._released[name]
+        self._seen = list(objects)
+        self._released = [placed for placed in self._released if not self._seen_again(placed)]
 
     def grasp(self, tool: NDArray[np.float64]) -> str | None:
         """The gripper closed on something at ``tool`` (3,): which object is it? None if none is near."""
         objects = self.objects(tool)
         if not objects:
             return None
-        nearest = min(objects, key=lambda o: float(np.linalg.norm(o.position - tool)))
-        if np.linalg.norm(nearest.position - tool) > GRASP_RADIUS:
+        nearest = min(objects, key=lambda o: math.dist(o.position, tool))
+        if math.dist(nearest.position, tool) > GRASP_RADIUS:
             return None
-        self._held = nearest.name
-        self._offset = nearest.position - tool
-        return self._held
+        self._forget_released(nearest.position)
+        self._held = _Held(nearest, nearest.position - tool)
+        return nearest.name
+
+    def miss(self, tool: NDArray[np.float64]) -> None:
+        """The gripper closed at ``tool`` on nothing: what was let go there has gone elsewhere."""
+        self._forget_released(tool)
 
     def release(self, tool: NDArray[np.float64], yaw: float, stamp: float) -> None:
         """The gripper opened at ``tool``, or lost what it held there."""
-        if self._held is not None and self._held in self._seen:
-            self._released[self._held] = replace(
-                self._seen[self._held], position=tool + self._offset, yaw=yaw, visible=False, stamp=stamp
-            )
+        if self._held is not None:
+            place = tool + self._held.offset
+            placed = replace(self._held.seen, position=place, yaw=yaw, visible=False, stamp=stamp)
+            self._released.append(placed)
         self._held = None
 
     def objects(self, tool: NDArray[np.float64]) -> list[ObjectEstimate]:
         """Every object's present estimate, in the order in which perception names them."""
+        moved = list(self._released)
+        if self._held is not None:
+            place = tool + self._held.offset
+            moved.append(replace(self._held.seen, position=place))
         result = []
-        for name, seen in self._seen.items():
-            if name == self._held:
-                result.append(replace(seen, position=tool + self._offset))
+        for seen in self._seen:
+            own = next((other for other in moved if self._same(seen, other)), None)
+            if own is None:
+                result.append(seen)
             else:
-                result.append(self._released.get(name, seen))
-        return result
+                moved.remove(own)
+                result.append(own)
+        return result + moved
+
+    def _same(self, seen: ObjectEstimate, moved: ObjectEstimate) -> bool:
+        """Whether perception tells of what was moved: by its label or by its place."""
+        # Seen from above: what is let go falls.
+        return seen.name == moved.name and (
+            seen.label == moved.label or math.dist(seen.position[:2], moved.position[:2]) < NEAR
+        )
+
+    def _seen_again(self, placed: ObjectEstimate) -> bool:
+        return any(
+            seen.visible and seen.stamp >= placed.stamp and self._same(seen, placed) for seen in self._seen
+        )
+
+    def _forget_released(self, place: NDArray[np.float64]) -> None:
+        self._released = [o for o in self._released if math.dist(o.position, place) > GRASP_RADIUS]
+
+
+def lies_in(thing: ObjectEstimate, box: ObjectEstimate) -> bool:
+    """Whether an object's centre is within a container's walls, and not high above it."""
+    x, y = thing.position[:2] - box.position[:2]
+    cos, sin = math.cos(box.yaw), math.sin(box.yaw)
+    along, across = cos * x + sin * y, cos * y - sin * x
+    rim = box.position[2] + box.size[2] / 2
+    inside = abs(along) < box.size[0] / 2 and abs(across) < box.size[1] / 2
+    return bool(inside and thing.position[2] < rim + HIDDEN_ABOVE)

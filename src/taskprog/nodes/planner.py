@@ -110,7 +110,7 @@ class PlannerNode(Node):
         self._library = policy.library
         self._planner = OwnThread(policy)
         self._monitor = HeartbeatMonitor(self, (EXECUTOR, PERCEPTION))
-        self._domain = RosDomain(self, self._monitor)
+        self._domain = RosDomain(self, self._monitor, FAMILIES[family])
         self._trace_publisher = self.create_publisher(TraceEvent, "trace", EVERY_EVENT)
         self._description_publisher = self.create_publisher(TraceDescription, "trace_description", LATCHED)
         self._marker_publisher = self.create_publisher(MarkerArray, "trace_markers", LATCHED)

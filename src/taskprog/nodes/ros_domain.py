@@ -16,8 +16,9 @@ from sawyer_ntp.action import MoveGripper, MoveTo
 from sawyer_ntp.msg import DetectedObjects
 from sensor_msgs.msg import JointState
 
-from taskprog.control.grasp import CLOSING_AXIS, PLACE_GAP, grasp_yaw
+from taskprog.control.errors import MotionError
 from taskprog.control.kinematics import Kinematics, top_down, yaw_of
+from taskprog.control.manipulation import Manipulation
 from taskprog.control.robot import (
     ARM_JOINTS,
     GRIPPER_CLOSED_WIDTH,
@@ -25,14 +26,14 @@ from taskprog.control.robot import (
     GRIPPER_OPEN_WIDTH,
     gripper_width,
 )
-from taskprog.control.scene_estimate import ObjectEstimate, SceneEstimate
+from taskprog.control.scene_estimate import ObjectEstimate
 from taskprog.machine import Call, CancelToken, Observation, ObservationError, Outcome, OutcomeCode
 from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import ActionCancelled, ActionError, ActionRejected, ActionTimeout, call_action
 from taskprog.nodes.convert import from_stamp, to_pose, to_stamp
 from taskprog.nodes.heartbeat import HeartbeatMonitor
 from taskprog.nodes.qos import NEWEST
-from taskprog.tasks.table_top import TABLE_HEIGHT
+from taskprog.tasks.family import Family
 from taskprog.tasks.twin import RETREAT
 
 FRESH_TIMEOUT = 5.0  # seconds of wall time to wait for a new image
@@ -44,10 +45,11 @@ EXECUTOR, PERCEPTION = "executor", "perception"
 class RosDomain:
     """Observes through ``objects`` and ``joint_states``, acts through ``move_to`` and ``move_gripper``."""
 
-    def __init__(self, node: Node, monitor: HeartbeatMonitor):
+    def __init__(self, node: Node, monitor: HeartbeatMonitor, family: Family):
         group = ReentrantCallbackGroup()
         self._node = node
         self._monitor = monitor
+        self._family = family
         self._kinematics = Kinematics.load()
         self._move_to = ActionClient(node, MoveTo, "move_to", callback_group=group)
         self._move_gripper = ActionClient(node, MoveGripper, "move_gripper", callback_group=group)
@@ -70,7 +72,8 @@ class RosDomain:
         self._reset()
 
     def _reset(self) -> None:
-        self.scene = SceneEstimate()
+        containers = self._family.receptacles if self._family.vanishing else frozenset()
+        self._hands = Manipulation(self._family.names, containers)
         self._places: dict[str, tuple[float, float, float]] = {}
         self._closed = False
         self._grip_width = 0.0
@@ -169,24 +172,15 @@ class RosDomain:
         """See ``taskprog.machine.domain.Domain``."""
         message = self._wait_objects()
         stamp = from_stamp(message.header.stamp)
-        self.scene.see(
-            ObjectEstimate(
-                o.name,
-                np.array([o.pose.position.x, o.pose.position.y, o.pose.position.z]),
-                2 * math.atan2(o.pose.orientation.z, o.pose.orientation.w),
-                o.visible,
-                stamp,
-                o.size.z,
-            )
-            for o in message.objects
-        )
+        self._hands.see(self._estimates(message, stamp))
         tool, yaw = self._tool()
         if self._found_held:
-            self.scene.grasp(tool)
+            self._hands.closed(tool, yaw, True)
             self._found_held = False
-        if self.scene.held is not None and gripper_width(self._joints) < self._grip_width - LOST_MARGIN:
-            self.scene.release(tool, yaw, self._motion_end)
-        objects = self.scene.objects(tool)
+        held = self._hands.scene.held is not None
+        if held and gripper_width(self._joints) < self._grip_width - LOST_MARGIN:
+            self._hands.opened(tool, yaw, self._motion_end)
+        objects = self._hands.observed(tool, yaw)
         self._places = {
             o.name: (float(o.position[0]), float(o.position[1]), float(o.position[2])) for o in objects
         }
@@ -197,8 +191,20 @@ class RosDomain:
             np.array([o.yaw for o in objects], np.float32),
             tool.astype(np.float32),
             self._closed,
-            self.scene.held is not None,
+            self._hands.scene.held is not None,
         )
+
+    def _estimates(self, message: DetectedObjects, stamp: float) -> list[ObjectEstimate]:
+        """What the planner knows of what perception reports."""
+        estimates = []
+        for o in message.objects:
+            name = self._hands.name_of(o.name, o.category)
+            if name is not None:
+                position = np.array([o.pose.position.x, o.pose.position.y, o.pose.position.z])
+                yaw = 2 * math.atan2(o.pose.orientation.z, o.pose.orientation.w)
+                size = np.array([o.size.x, o.size.y, o.size.z])
+                estimates.append(ObjectEstimate(name, position, yaw, o.visible, stamp, size, o.name))
+        return estimates
 
     def execute(self, call: Call, cancel: CancelToken) -> Outcome:
         """See ``taskprog.machine.domain.Domain``."""
@@ -226,23 +232,14 @@ class RosDomain:
 
     def _execute_move(self, name: str, height: float, cancel: CancelToken) -> Outcome:
         tool, present = self._tool()
-        objects = {o.name: o for o in self.scene.objects(tool)}
-        if name not in objects:
-            return Outcome(
-                OutcomeCode.UNKNOWN_OBJECT, f"no object {name!r} in sight, only {', '.join(sorted(objects))}"
-            )
-        target = objects[name]
-        gap = PLACE_GAP if height > 0 else 0.0
-        position = target.position + np.array([0.0, 0.0, height + gap])
-        # Nothing lies deeper than on the table, whatever the camera's noise says.
-        position[2] = max(position[2], TABLE_HEIGHT + target.size / 2)
-        others = [o.position for o in objects.values() if o.name not in (name, self.scene.held)]
-        level = [p for p in others if abs(p[2] - position[2]) < 2 * target.size]
-        yaw = grasp_yaw(position, target.yaw, CLOSING_AXIS, level, present)
+        try:
+            target = self._hands.target(name, height, tool, present)
+        except MotionError as error:
+            return Outcome(error.code, str(error))
         goal = MoveTo.Goal()
         goal.target.header.frame_id = "base"
         goal.target.header.stamp = to_stamp(self._motion_end if math.isfinite(self._motion_end) else 0.0)
-        goal.target.pose = to_pose(position, top_down(yaw))
+        goal.target.pose = to_pose(target.position, top_down(target.yaw))
         result: MoveTo.Result = self._call(self._move_to, goal, cancel)
         self._ended(from_stamp(result.reached.header.stamp))
         return Outcome(OutcomeCode(result.error_code), result.message)
@@ -257,10 +254,10 @@ class RosDomain:
         self._ended(from_stamp(result.stamp))
         self._closed = not opening
         if opening:
-            self.scene.release(tool, yaw, self._motion_end)
-        elif result.holding:
+            self._hands.opened(tool, yaw, self._motion_end)
+        else:
             self._grip_width = result.width
-            self.scene.grasp(tool)
+            self._hands.closed(tool, yaw, bool(result.holding))
         return Outcome(OutcomeCode(result.error_code), result.message)
 
     def _call(self, client: ActionClient, goal: Any, cancel: CancelToken) -> Any:

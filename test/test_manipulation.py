@@ -1,0 +1,153 @@
+"""Which object is meant by a name, how it is taken, and where in a container it is dropped."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from taskprog.control.errors import Blocked, InvalidGoal
+from taskprog.control.manipulation import TRIES, GivenUp, Manipulation, NotInSight
+from taskprog.control.scene_estimate import ObjectEstimate
+from taskprog.tasks.table_top import TABLE_HEIGHT
+
+NAMES = ("duck", "jenga", "box_0")
+HOME = np.array([0.55, 0.0, 0.25])
+DUCK, BLOCK, BOX = (0.041, 0.029, 0.038), (0.09, 0.03, 0.018), (0.21, 0.21, 0.09)
+
+
+def thing(
+    label: str, x: float, y: float = 0.0, size: tuple[float, float, float] = DUCK, yaw: float = 0.0
+) -> ObjectEstimate:
+    name = label if label.startswith("box") else label.split("_")[0]
+    place = np.array([x, y, TABLE_HEIGHT + size[2] / 2])
+    return ObjectEstimate(name, place, yaw, True, 0.0, np.array(size), label)
+
+
+def hands(*things: ObjectEstimate) -> Manipulation:
+    result = Manipulation(NAMES, frozenset({"box_0"}))
+    result.see(things)
+    return result
+
+
+def shown(manipulation: Manipulation, tool: np.ndarray = HOME) -> dict[str, str]:
+    return {o.name: o.label for o in manipulation.observed(tool, 0.0)}
+
+
+def miss(manipulation: Manipulation) -> float:
+    """Go for the duck that is shown and close on nothing; the yaw that was tried."""
+    manipulation.observed(HOME, 0.0)
+    target = manipulation.target("duck", 0.0, HOME, 0.0)
+    manipulation.closed(target.position, target.yaw, False)
+    return target.yaw
+
+
+def test_names_are_an_objects_own_or_its_categorys() -> None:
+    manipulation = hands()
+    assert manipulation.name_of("box_0", "container") == "box_0"
+    assert manipulation.name_of("duck_3", "duck") == "duck"
+    assert manipulation.name_of("cup_1", "cup") is None
+
+
+def test_of_objects_alike_the_nearest_is_shown() -> None:
+    assert shown(hands(thing("duck_0", 0.7), thing("duck_1", 0.5), thing("box_0", 0.5, 0.4, BOX))) == {
+        "duck": "duck_1",
+        "box_0": "box_0",
+    }
+
+
+def test_what_lies_in_a_container_is_done_with() -> None:
+    box = thing("box_0", 0.5, 0.4, BOX)
+    assert shown(hands(thing("duck_0", 0.55, 0.35), box)) == {"box_0": "box_0"}
+    turned = thing("box_0", 0.5, 0.4, BOX, math.pi / 4)
+    beside = thing("duck_0", 0.5 + 0.12, 0.4)  # within a turned box, outside an upright one
+    assert "duck" in shown(hands(beside, box))
+    assert "duck" not in shown(hands(beside, turned))
+
+
+def test_what_is_held_over_a_container_is_still_there() -> None:
+    manipulation = hands(thing("duck_0", 0.5), thing("duck_1", 0.7), thing("box_0", 0.5, 0.4, BOX))
+    grasp = np.array([0.5, 0.0, TABLE_HEIGHT + 0.02])
+    manipulation.closed(grasp, 0.0, True)
+    assert shown(manipulation, np.array([0.5, 0.4, 0.0]))["duck"] == "duck_0"
+    manipulation.opened(np.array([0.5, 0.4, 0.0]), 0.0, 5.0)
+    # Let go into the container; the camera has not looked yet.
+    manipulation.see([thing("duck_1", 0.7), thing("box_0", 0.5, 0.4, BOX)])
+    assert shown(manipulation, np.array([0.5, 0.4, 0.12]))["duck"] == "duck_1"
+
+
+def test_objects_without_room_for_the_fingers_wait() -> None:
+    hemmed = [
+        thing("duck_0", 0.5),
+        *(thing(f"jenga_{i}", 0.5, s * 0.045, BLOCK) for i, s in enumerate((-1, 1))),
+    ]
+    hemmed += [
+        thing(f"jenga_{2 + i}", 0.5 + s * 0.05, 0.0, BLOCK, math.pi / 2) for i, s in enumerate((-1, 1))
+    ]
+    near = np.array([0.5, 0.0, 0.25])
+    assert shown(hands(*hemmed), near)["duck"] == "duck_0"
+    assert shown(hands(*hemmed, thing("duck_1", 0.75)), near)["duck"] == "duck_1"
+    alone = hands(*hemmed)
+    alone.observed(near, 0.0)
+    with pytest.raises(Blocked, match="no room for the fingers around duck_0"):
+        alone.target("duck", 0.0, near, 0.0)
+
+
+def test_after_a_grasp_of_nothing_another_object_is_tried() -> None:
+    manipulation = hands(thing("duck_0", 0.5), thing("duck_1", 0.75))
+    miss(manipulation)
+    assert shown(manipulation)["duck"] == "duck_1"
+
+
+def test_the_same_object_is_taken_from_another_side_and_given_up_at_last() -> None:
+    manipulation = hands(thing("duck_0", 0.5))
+    first, second = miss(manipulation), miss(manipulation)
+    assert abs(math.remainder(first - second, math.pi)) > math.radians(20)
+    for _ in range(TRIES - 2):
+        miss(manipulation)
+    manipulation.observed(HOME, 0.0)
+    with pytest.raises(GivenUp, match=f"duck_0 at .* could not be grasped in {TRIES} tries"):
+        manipulation.target("duck", 0.0, HOME, 0.0)
+    # Somebody moved it: it is worth trying again.
+    manipulation.see([thing("duck_0", 0.6)])
+    manipulation.observed(HOME, 0.0)
+    manipulation.target("duck", 0.0, HOME, 0.0)
+
+
+def test_fingers_never_reach_into_the_table() -> None:
+    manipulation = hands(thing("jenga_0", 0.5, 0.0, BLOCK))
+    manipulation.observed(HOME, 0.0)
+    assert manipulation.target("jenga", 0.0, HOME, 0.0).position[2] >= TABLE_HEIGHT + 0.02
+    # The planner is told the place to which the tool goes, or it would never think that it is there.
+    assert manipulation.observed(HOME, 0.0)[0].position[2] == pytest.approx(TABLE_HEIGHT + 0.02)
+
+
+def test_things_are_dropped_over_the_whole_container() -> None:
+    manipulation = hands(
+        *(thing(f"duck_{i}", 0.4 + i * 0.1) for i in range(4)), thing("box_0", 0.5, 0.4, BOX)
+    )
+    places = []
+    for i in range(4):
+        grasp = np.array([0.4 + i * 0.1, 0.0, TABLE_HEIGHT + 0.02])
+        manipulation.observed(grasp, 0.0)
+        manipulation.closed(grasp, 0.0, True)
+        manipulation.observed(grasp, 0.0)
+        target = manipulation.target("box_0", 0.1, grasp, 0.0).position
+        # What the planner sees of the container is where it sends the tool.
+        box = next(o for o in manipulation.observed(target, 0.0) if o.name == "box_0")
+        assert np.allclose(box.position[:2], target[:2])
+        manipulation.opened(target, 0.0, float(i))
+        places.append(target[:2])
+    apart = [math.dist(a, b) for k, a in enumerate(places) for b in places[:k]]
+    assert min(apart) > 0.03
+    assert all(np.abs(place - [0.5, 0.4]).max() < 0.06 for place in places)
+
+
+def test_unknown_and_oversized_things_are_named() -> None:
+    manipulation = hands(thing("duck_0", 0.5, 0.0, (0.08, 0.07, 0.05)))
+    manipulation.observed(HOME, 0.0)
+    with pytest.raises(NotInSight, match="no 'jenga' is in sight, only duck"):
+        manipulation.target("jenga", 0.0, HOME, 0.0)
+    with pytest.raises(InvalidGoal, match="too wide for the gripper: 80 x 70 x 50 mm"):
+        manipulation.target("duck", 0.0, HOME, 0.0)
