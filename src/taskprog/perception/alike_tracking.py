@@ -1,0 +1,141 @@
+"""Objects alike over time: which of the ducks in this image is which of those in the last.
+
+Colours tell cubes apart (``tracking``); of ducks only the place does. An object that is seen no more is
+remembered while something may hide it, and forgotten once the camera sees through to what is behind its
+place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from taskprog.perception.camera import CameraModel
+from taskprog.perception.detection import Detection
+from taskprog.perception.tracking import STILL, Track
+
+Floats = NDArray[np.float64]
+
+GATE = 0.05  # metres: what is seen no farther from where one of its kind was is that one
+SAME_PLACE = 0.02  # metres: no two objects have their centres so near to each other
+MEMORY = 10  # sightings that a resting object's estimate averages at most
+BEHIND = 0.25  # of an object's height: what is seen so far below its centre is behind it
+FAR = 1e3
+
+
+@dataclass
+class _Known:
+    """An object, and how many sightings its estimate averages."""
+
+    track: Track
+    sightings: int = 1
+
+
+class AlikeTracker:
+    """Follows objects through the detections of successive images with depth.
+
+    An object is called by its category and a number, "duck_3"; a detection whose name is not its category's
+    (a container) keeps its name. Time going back (a reset simulator) forgets everything.
+    """
+
+    def __init__(self) -> None:
+        self._known: list[_Known] = []
+        self._stamp = -math.inf
+
+    def update(
+        self, detections: Sequence[Detection], stamp: float, depth: NDArray[np.float32], camera: CameraModel
+    ) -> list[Track]:
+        """Take in one image's detections.
+
+        Args:
+            detections: of one image.
+            stamp: its time, seconds. An image that was taken in before changes nothing.
+            depth: (H, W) metres along the optical axis.
+            camera: whose image it is.
+
+        Returns:
+            Every object that is there as far as is known, in order of first sighting.
+        """
+        if stamp < self._stamp:
+            self._known.clear()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._take_in(detections, stamp, depth, camera)
+        return [known.track for known in self._known]
+
+    def _take_in(
+        self, detections: Sequence[Detection], stamp: float, depth: NDArray[np.float32], camera: CameraModel
+    ) -> None:
+        pairs = self._matched(detections)
+        unseen = [known for known in self._known if not any(known is k for k, _ in pairs)]
+        for known, detection in pairs:
+            _see(known, detection, stamp)
+        gone = []
+        for known in unseen:
+            known.track = replace(known.track, visible=False)
+            taken = any(math.dist(d.position, known.track.position) < SAME_PLACE for d in detections)
+            if taken or _seen_through(known.track, depth, camera):
+                gone.append(known)
+        self._known = [known for known in self._known if not any(known is g for g in gone)]
+        for detection in detections:
+            if not any(detection is d for _, d in pairs):
+                name = detection.name if detection.name != detection.category else self._number(detection)
+                self._known.append(_Known(_track(name, detection, stamp)))
+
+    def _matched(self, detections: Sequence[Detection]) -> list[tuple[_Known, Detection]]:
+        """Who is who: the assignment with the least distances, within each kind."""
+        if not self._known or not detections:
+            return []
+        cost = np.full((len(self._known), len(detections)), FAR)
+        for row, known in enumerate(self._known):
+            for column, seen in enumerate(detections):
+                own = seen.name != seen.category
+                if own and seen.name == known.track.name:
+                    cost[row, column] = 0.0
+                elif not own and seen.category == known.track.category:
+                    distance = math.dist(seen.position, known.track.position)
+                    cost[row, column] = distance if distance < GATE else FAR
+        rows, columns = linear_sum_assignment(cost)
+        return [
+            (self._known[r], detections[c]) for r, c in zip(rows, columns, strict=True) if cost[r, c] < FAR
+        ]
+
+    def _number(self, detection: Detection) -> str:
+        taken = {known.track.name for known in self._known}
+        number = 0
+        while f"{detection.category}_{number}" in taken:
+            number += 1
+        return f"{detection.category}_{number}"
+
+
+def _track(name: str, seen: Detection, stamp: float) -> Track:
+    return Track(name, seen.category, seen.position, seen.yaw, seen.size, seen.confidence, True, stamp)
+
+
+def _see(known: _Known, seen: Detection, stamp: float) -> None:
+    before = known.track
+    known.track = _track(before.name, seen, stamp)
+    if math.dist(seen.position, before.position) > STILL:
+        known.sightings = 1
+        return
+    known.sightings = min(known.sightings + 1, MEMORY)
+    share = 1.0 / known.sightings
+    known.track = replace(known.track, position=before.position + share * (seen.position - before.position))
+
+
+def _seen_through(track: Track, depth: NDArray[np.float32], camera: CameraModel) -> bool:
+    """Whether the image shows what is behind and below an object's place, so that it cannot be there."""
+    pixels, away = camera.project(track.position[None])
+    u, v = (round(float(value)) for value in pixels[0])
+    if not (1 <= u < camera.width - 1 and 1 <= v < camera.height - 1):
+        return False
+    distance = float(np.median(depth[v - 1 : v + 2, u - 1 : u + 2]))
+    if not math.isfinite(distance) or distance <= float(away[0]):
+        return False
+    height = float(camera.points([u], [v], [distance])[0, 2])
+    return height < float(track.position[2]) - BEHIND * float(track.size[2])

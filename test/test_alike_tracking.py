@@ -1,0 +1,95 @@
+"""Objects alike keep their names while they rest, wait while they are hidden, and are forgotten when gone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskprog.perception.alike_tracking import AlikeTracker
+from taskprog.perception.camera import CameraModel
+from taskprog.perception.detection import Detection
+from taskprog.tasks.table_top import TABLE_HEIGHT
+
+CAMERA = CameraModel.table_top(320, 240)
+HEIGHT = 0.04
+
+
+def bare_table() -> NDArray[np.float32]:
+    """(240, 320) depth of a table without end."""
+    v, u = np.mgrid[0:240, 0:320]
+    points = CAMERA.at_height(np.stack([u.ravel(), v.ravel()], axis=1), TABLE_HEIGHT)
+    _, depth = CAMERA.project(np.nan_to_num(points))
+    return np.where(np.isnan(points[:, 0]), 6.0, depth).reshape(240, 320).astype(np.float32)
+
+
+def screened(x: float, y: float) -> NDArray[np.float32]:
+    """The same with something in the air before a place."""
+    depth = bare_table()
+    u, v = CAMERA.project(np.array([[x, y, TABLE_HEIGHT + HEIGHT / 2]]))[0][0].round().astype(int)
+    depth[v - 8 : v + 8, u - 8 : u + 8] = 0.5
+    return depth
+
+
+def seen(category: str, x: float, y: float = 0.0, name: str = "") -> Detection:
+    place = np.array([x, y, TABLE_HEIGHT + HEIGHT / 2])
+    pixel = CAMERA.project(place[None])[0][0]
+    return Detection(name or category, category, place, 0.0, np.full(3, HEIGHT), 0.9, pixel, 1.0)
+
+
+def update(tracker: AlikeTracker, stamp: float, *detections: Detection, **screen: float) -> dict[str, float]:
+    """Names and x of what is there."""
+    depth = screened(**screen) if screen else bare_table()
+    return {t.name: round(float(t.position[0]), 3) for t in tracker.update(detections, stamp, depth, CAMERA)}
+
+
+def test_names_stay_whatever_the_order_of_the_detections() -> None:
+    tracker = AlikeTracker()
+    first = update(tracker, 0.0, seen("duck", 0.5), seen("duck", 0.6), seen("bear", 0.7))
+    assert first == {"duck_0": 0.5, "duck_1": 0.6, "bear_0": 0.7}
+    assert update(tracker, 0.1, seen("bear", 0.7), seen("duck", 0.6), seen("duck", 0.5)) == first
+
+
+def test_two_that_moved_a_little_are_not_swapped() -> None:
+    tracker = AlikeTracker()
+    update(tracker, 0.0, seen("duck", 0.50), seen("duck", 0.54))
+    assert update(tracker, 0.1, seen("duck", 0.525), seen("duck", 0.565)) == {
+        "duck_0": 0.525,
+        "duck_1": 0.565,
+    }
+
+
+def test_what_is_hidden_is_remembered_and_what_is_gone_is_forgotten() -> None:
+    tracker = AlikeTracker()
+    update(tracker, 0.0, seen("duck", 0.5), seen("duck", 0.6))
+    hidden = update(tracker, 0.1, seen("duck", 0.6), x=0.5, y=0.0)
+    assert hidden == {"duck_0": 0.5, "duck_1": 0.6}
+    visible = {t.name: t.visible for t in tracker.update([], 0.1, bare_table(), CAMERA)}
+    assert visible == {"duck_0": False, "duck_1": True}
+    assert update(tracker, 0.2, seen("duck", 0.6)) == {"duck_1": 0.6}
+
+
+def test_an_object_called_otherwise_is_the_same_object() -> None:
+    tracker = AlikeTracker()
+    update(tracker, 0.0, seen("duck", 0.5))
+    assert update(tracker, 0.1, seen("bear", 0.503), x=0.5, y=0.0) == {"bear_0": 0.503}
+
+
+def test_containers_keep_their_own_names_wherever_they_are() -> None:
+    tracker = AlikeTracker()
+    box = seen("container", 0.5, 0.4, name="container_2")
+    assert update(tracker, 0.0, box) == {"container_2": 0.5}
+    moved = seen("container", 0.8, 0.4, name="container_2")
+    assert update(tracker, 0.1, moved) == {"container_2": 0.8}
+
+
+def test_resting_objects_are_averaged_and_moved_ones_are_not() -> None:
+    tracker = AlikeTracker()
+    update(tracker, 0.0, seen("duck", 0.500))
+    assert update(tracker, 0.1, seen("duck", 0.504)) == {"duck_0": 0.502}
+    assert update(tracker, 0.2, seen("duck", 0.530)) == {"duck_0": 0.53}
+
+
+def test_a_reset_forgets_everything() -> None:
+    tracker = AlikeTracker()
+    update(tracker, 5.0, seen("duck", 0.5), seen("duck", 0.6))
+    assert update(tracker, 0.0, seen("duck", 0.7)) == {"duck_0": 0.7}
