@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,3 +62,10 @@ def test_imports_point_down(layer: str, path: Path) -> None:
             assert layer == "sim" or layer == "cli" or path.name == "simulator.py", (
                 f"{path.name} imports {name}"
             )
+
+
+@pytest.mark.parametrize("path", (ROOT / "src/tcpros").glob("*.py"), ids=lambda path: path.stem)
+def test_tcpros_needs_the_standard_library_alone(path: Path) -> None:
+    for name in imports(path):
+        top = name.partition(".")[0]
+        assert top == "tcpros" or top in sys.stdlib_module_names, f"{path.name} imports {name}"
