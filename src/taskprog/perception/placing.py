@@ -7,7 +7,7 @@ from where it was taken to where it is put, at the height of most carries, on a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,49 +70,84 @@ def carried(camera: CameraModel, views: Sequence[View | None], start: Floats, st
     known ends. Frames that do not show the cube are filled in.
     """
     count = len(views)
-    path = np.full((count, 3), np.nan)
-    path[0], path[-1] = start, stop
     usual = max(start[2], stop[2]) + CARRY_HEIGHT
     shown = [(frame, view) for frame, view in enumerate(views[:-1]) if frame > 0 and view is not None]
-    shown = shown[:: 1 + len(shown) // MAX_RAYS]
-    if shown:
-        frames = np.array([0, *(frame for frame, _ in shown), count - 1])
-        path[frames[1:-1]] = _along_rays(camera, [view for _, view in shown], frames, start, stop, usual)
-    elif count >= 4:  # hidden all the way: up, across and down again
+    if not shown and count >= 4:  # hidden all the way: up, across and down again
+        path = np.full((count, 3), np.nan)
+        path[0], path[-1] = start, stop
         path[count // 3] = [*start[:2], usual]
         path[-1 - count // 3] = [*stop[:2], usual]
+        return filled(path)
+    pixels = {frame: view.centroid for frame, view in shown}
+    reach = None
+    if shown:
+        scale = _size_scale(camera, shown[0][1], start)
+        reach = {frame: scale / np.sqrt(view.area) for frame, view in shown}
+    return path_along_rays(camera, pixels, count, start, stop, usual, ON_TABLE, reach)
+
+
+def path_along_rays(
+    camera: CameraModel,
+    pixels: Mapping[int, Floats],
+    count: int,
+    start: Floats,
+    stop: Floats,
+    usual: float,
+    lowest: float,
+    reach: Mapping[int, float] | None = None,
+) -> Floats:
+    """(T, 3) where a carried object is in each of ``count`` frames, from ``start`` (3,) to ``stop`` (3,).
+
+    Args:
+        camera: that filmed.
+        pixels: (2,) by frame, of the object's middle; the first and the last frame do not count.
+        usual: z at which things are carried.
+        lowest: z below which it cannot be.
+        reach: depth along the optical axis by frame, as its size says, metres; None where that is unknown.
+    """
+    path = np.full((count, 3), np.nan)
+    path[0], path[-1] = start, stop
+    inner = [frame for frame in sorted(pixels) if 0 < frame < count - 1]
+    inner = inner[:: 1 + len(inner) // MAX_RAYS]
+    if inner:
+        seen = np.array([pixels[frame] for frame in inner])
+        depths = None if reach is None else np.array([reach[frame] for frame in inner])
+        frames = np.array([0, *inner, count - 1])
+        path[inner] = _along_rays(camera, seen, frames, start, stop, usual, lowest, depths)
+    return filled(path)
+
+
+def filled(path: Floats) -> Floats:
+    """A path (T, 3) with its gaps (NaN) filled in; its ends are known."""
     known = np.flatnonzero(~np.isnan(path[:, 0]))
-    for axis in range(3):
-        path[:, axis] = np.interp(np.arange(count), known, path[known, axis])
-    return path
+    moments = np.arange(len(path))
+    return np.stack([np.interp(moments, known, path[known, axis]) for axis in range(3)], axis=1)
 
 
 def _along_rays(
     camera: CameraModel,
-    views: Sequence[View],
+    pixels: Floats,
     frames: NDArray[np.int64],
     start: Floats,
     stop: Floats,
     usual: float,
+    lowest: float,
+    reach: Floats | None,
 ) -> Floats:
-    """(K, 3) points on the rays of K views, at ``frames`` (K + 2,) of which the outer are the ends'."""
-    pixels = np.array([view.centroid for view in views])
+    """(K, 3) points on the rays of pixels (K, 2), at ``frames`` (K + 2,) of which the outer are the ends'."""
     origin, rays = camera.ray(pixels)
     along = stop[:2] - start[:2]
     normal = np.array([-along[1], along[0]]) / max(float(np.linalg.norm(along)), 1e-6)
-    reach = _size_scale(camera, views[0], start) / np.sqrt([view.area for view in views])
-    ones = np.ones(len(views))
+    ones = np.ones(len(pixels))
     # A linear system in the depths along the rays: rows @ depths = values.
-    rows = [
-        np.diag(rays[:, :2] @ normal) / PLANE_SPREAD,
-        np.diag(ones) / SIZE_SPREAD,
-        np.diag(rays[:, 2]) / HEIGHT_SPREAD,
-    ]
+    rows = [np.diag(rays[:, :2] @ normal) / PLANE_SPREAD, np.diag(rays[:, 2]) / HEIGHT_SPREAD]
     values = [
         ones * (normal @ (start[:2] - origin[:2])) / PLANE_SPREAD,
-        reach / SIZE_SPREAD,
         ones * (usual - origin[2]) / HEIGHT_SPREAD,
     ]
+    if reach is not None:
+        rows.append(np.diag(ones) / SIZE_SPREAD)
+        values.append(reach / SIZE_SPREAD)
     bends = _bends(frames) / STEP_SPREAD
     for axis in range(3):
         ends = bends[:, 0] * start[axis] + bends[:, -1] * stop[axis]
@@ -120,7 +155,7 @@ def _along_rays(
         values.append(-ends - bends[:, 1:-1].sum(axis=1) * origin[axis])
     depths = np.linalg.lstsq(np.concatenate(rows), np.concatenate(values), rcond=None)[0]
     points = origin + depths[:, None] * rays
-    return np.where(points[:, 2:] < ON_TABLE, camera.at_height(pixels, ON_TABLE), points)
+    return np.where(points[:, 2:] < lowest, camera.at_height(pixels, lowest), points)
 
 
 def _bends(frames: NDArray[np.int64]) -> Floats:

@@ -27,7 +27,7 @@ from taskprog.perception.errors import (
     WrongSize,
 )
 from taskprog.perception.holds import Hold, HoldFinder, Rest, rest_at
-from taskprog.perception.placing import ON_TABLE, carried, put_down
+from taskprog.perception.placing import ON_TABLE, carried, filled, put_down
 from taskprog.perception.plausibility import check_cubes, check_unknown
 from taskprog.perception.silhouette import centre_at_height, outline_area
 from taskprog.perception.video_file import MAX_BYTES, MAX_FRAMES, decode
@@ -231,7 +231,9 @@ class _Scene:
             path = carried(self._camera, views[hold.start : hold.stop], before, place)
         else:
             place = _median(self._seen[list(hold.rest.good), cube], place)
-            path = _filled(self._seen[hold.start : hold.stop, cube], before, place)
+            path = self._seen[hold.start : hold.stop, cube].copy()
+            path[0], path[-1] = before, place
+            path = filled(path)
         self._positions[cube] = place
         self._rests[cube] = hold.rest
         return path, place
@@ -251,13 +253,3 @@ def _median(places: Floats, otherwise: Floats) -> Floats:
     """(3,) the median of those of ``places`` (K, 3) that are known, or ``otherwise``."""
     known = places[~np.isnan(places[:, 0])]
     return np.median(known, axis=0) if len(known) else otherwise
-
-
-def _filled(path: Floats, start: Floats, stop: Floats) -> Floats:
-    """A path (T, 3) with its ends set and its gaps filled in."""
-    full = path.copy()
-    full[0], full[-1] = start, stop
-    known = np.flatnonzero(~np.isnan(full[:, 0]))
-    for axis in range(3):
-        full[:, axis] = np.interp(np.arange(len(full)), known, full[known, axis])
-    return full
