@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +15,34 @@ from taskprog.control.kinematics import format_point
 Vector = NDArray[np.float64]
 
 
+class Shape(Enum):
+    """What an obstacle is like inside its outline."""
+
+    BOX = "box"
+    CYLINDER = "cylinder"  # upright; its diameter is the x size
+    CONTAINER = "container"  # a box without a lid: a floor and four walls
+
+
 @dataclass(frozen=True)
 class Obstacle:
-    """An upright box: ``centre`` (3,) and ``size`` (3,) in metres, frame ``base``; its yaw may be any.
+    """Something upright: ``centre`` (3,) and ``size`` (3,) in metres, frame ``base``.
 
-    ``visible`` says whether the camera sees it now; otherwise it is remembered and may be gone.
+    Attributes:
+        visible: whether the camera sees it now; otherwise it is remembered and may be gone.
+        yaw: of its x axis, radians; None where it is not known.
+        shape: a container needs its yaw.
     """
 
     centre: Vector
     size: Vector
     visible: bool = True
     name: str = "an object"
+    yaw: float | None = None
+    shape: Shape = Shape.BOX
+
+    def __post_init__(self) -> None:
+        if self.shape is Shape.CONTAINER and self.yaw is None:
+            raise ValueError(f"{self.name}: a container needs its yaw, its walls are in the way")
 
     @property
     def top(self) -> float:
