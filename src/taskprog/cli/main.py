@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "train a policy on the kinematic twin",
     "evaluate": "measure success on many tasks, in the twin or in physics",
     "paper": "run the paper's experiments: train, evaluate, write figures and pictures",
+    "run": "compute with programs: add numbers, sort digits",
     "replay": "play a recorded run back onto the topics",
     "trace": "show or draw a recorded trace",
 }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.text import Text
 from rich.tree import Tree
 
-from taskprog.machine import Event, EventKind, OutcomeCode, RunCode, Trace
+from taskprog.machine import NO_SCOPE, Event, EventKind, OutcomeCode, RunCode, Trace
 from taskprog.view.step import signature
 
 
@@ -67,10 +67,11 @@ def call_tree(events: Sequence[Event]) -> CallTree:
 
 
 def call_text(event: Event) -> Text:
-    """A call in colours: operation, arguments, scope."""
+    """A call in colours: operation, arguments, scope if there is one."""
     text = Text(event.op, style="bold")
     text.append(signature("", event.args), style="cyan")
-    text.append(f"  {event.scope}", style="dim")
+    if event.scope != NO_SCOPE:
+        text.append(f"  {event.scope}", style="dim")
     return text
 
 
@@ -84,8 +85,12 @@ def outcome_text(event: Event) -> Text:
     return text
 
 
-def render_tree(trace: Trace, fold: bool = False) -> Tree:
-    """The whole run, to be printed with rich; ``fold`` hides what returned programs called.
+def render_tree(trace: Trace, fold: bool = False, notes: Mapping[int, str] | None = None) -> Tree:
+    """The whole run, to be printed with rich.
+
+    Args:
+        fold: hide what returned programs called.
+        notes: shown beside calls, by the index of the event that ended them.
 
     Raises:
         ValueError: the events do not nest.
@@ -96,17 +101,19 @@ def render_tree(trace: Trace, fold: bool = False) -> Tree:
         title.append(f"  planner {trace.planner}", style="dim")
     tree = Tree(title, guide_style="dim")
     if calls.root is not None:
-        _grow(tree, calls.root, fold)
+        _grow(tree, calls.root, fold, notes or {})
     if calls.finish is not None:
         tree.add(_finish_text(calls.finish))
     return tree
 
 
-def _grow(branch: Tree, node: CallNode, fold: bool) -> None:
+def _grow(branch: Tree, node: CallNode, fold: bool, notes: Mapping[int, str]) -> None:
     text = call_text(node.call)
     if node.end is not None and node.end.kind is EventKind.OUTCOME:
         text.append("  ")
         text.append_text(outcome_text(node.end))
+    if node.end is not None and node.end.index in notes:
+        text.append(f"  {notes[node.end.index]}", style="green")
     grown = branch.add(text)
     if fold and node.end is not None and node.end.kind is EventKind.RETURN:
         primitives, failed = _count(node)
@@ -115,7 +122,7 @@ def _grow(branch: Tree, node: CallNode, fold: bool) -> None:
             text.append(f", {failed} failed", style="red")
         return
     for child in node.children:
-        _grow(grown, child, fold)
+        _grow(grown, child, fold, notes)
 
 
 def _count(node: CallNode) -> tuple[int, int]:
