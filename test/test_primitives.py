@@ -125,10 +125,10 @@ def test_a_wall_up_to_the_ceiling_is_a_collision(executor: PrimitiveExecutor, ro
     assert "0.5" in outcome.message
 
 
-def test_a_corner_of_the_workspace_beyond_the_joints_says_which(executor: PrimitiveExecutor) -> None:
+def test_a_corner_of_the_workspace_beyond_the_arm_says_so(executor: PrimitiveExecutor) -> None:
     outcome = executor.move_to(np.array([0.88, 0.48, 0.45]), 0.0)
-    assert outcome.code is OutcomeCode.JOINT_LIMIT
-    assert "right_j" in outcome.message
+    assert outcome.code is OutcomeCode.UNREACHABLE
+    assert "out of reach" in outcome.message
 
 
 def test_what_the_robot_reports_comes_through(executor: PrimitiveExecutor, robot: LoopbackRobot) -> None:

@@ -1,23 +1,26 @@
 """Forward and inverse kinematics of the Sawyer arm, and its limits.
 
-Inverse kinematics is damped least squares on the SE(3) error with an analytic seed. While joints 2
-and 4 are zero, joints 1, 3 and 5 move the arm in a vertical plane beside the base that joint 0 turns;
-upper arm and forearm are two sides of a triangle there. For a tool that points straight down, the seed
-is the solution up to the rounding of angles in the robot description.
+Inverse kinematics is a few steps of damped least squares from configurations that are near a solution
+already: the arm solved in its vertical plane, and neighbours of the pose in a table.
 """
 
 from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pinocchio
 from numpy.typing import NDArray
 
-from taskprog.control.errors import JointLimit, Unreachable
+from taskprog.control.descent import TOLERANCE, Descent, damped_step
+from taskprog.control.errors import Blocked, InvalidGoal, JointLimit, Unreachable
 from taskprog.control.robot import ARM_JOINTS
+from taskprog.control.seeds import PlanarSeed, SeedTable
 from taskprog.resources import share_dir
 
 Vector = NDArray[np.float64]
@@ -28,8 +31,16 @@ TOOL_FRAME = "tcp"
 # A bit more than a third of that keeps a cube in the fingers and the arm's tracking error small.
 ACCELERATION_LIMITS = 0.35 * np.array([10.0, 8.0, 10.0, 10.0, 12.0, 12.0, 12.0])
 LIMIT_MARGIN = 1e-3  # radians kept from the joint limits
-TOLERANCE = 1e-6  # metres and radians
-RESTARTS = 20
+NEIGHBOURS = 256  # of a pose in the table, from which a search starts before it is given up
+UNLIMITED = 8  # of them, from which is seen whether only limits are in the way
+DOWNWARDS = -0.8  # z of the tool's axis below which the arm in its plane is a good start
+SAME = 0.05  # radians; postures closer to each other than this are one
+# Along a path, joints 2 and 4 go back to zero by this share a step, and no faster than so many radians.
+STRAIGHTENING, STRAIGHTENING_LIMIT = 0.1, 0.02
+# How willingly each joint takes part in a step along a path: 2 and 4 where the others cannot do it.
+SHARES = np.array([1.0, 1.0, 0.1, 1.0, 0.1, 1.0, 1.0])
+IDENTITY = np.eye(3)
+STRAIGHTENED = np.array([0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0])
 
 
 class Kinematics:
@@ -59,16 +70,9 @@ class Kinematics:
         self.upper: Vector = self._model.upperPositionLimit.copy()
         self.velocity: Vector = self._model.velocityLimit.copy()
         self.acceleration: Vector = ACCELERATION_LIMITS.copy()
-        # The stretched arm, every joint at zero: its parts lie along x.
-        tool, rotation = self.forward(np.zeros(len(ARM_JOINTS)))
-        shoulder, elbow, wrist, hand = (self._data.oMi[i].translation.copy() for i in (2, 4, 6, 7))
-        self._shoulder: Vector = shoulder
-        self._upper_arm, self._forearm = float(elbow[0] - shoulder[0]), float(wrist[0] - elbow[0])
-        self._hand_length = float(hand[0] - wrist[0])
-        self._lateral = float(hand[1])  # of the hand, beside the vertical plane through the base
-        self._tool_in_hand: Vector = rotation.T @ (tool - hand)
-        # Yaw of a tool that points down, at zero of joints 0 and 6.
-        self._yaw_at_zero = yaw_of(self.forward(np.array([0, 0, 0, 0, 0, math.pi / 2, 0]))[1])
+        self._inner: tuple[Vector, Vector] = (self.lower + LIMIT_MARGIN, self.upper - LIMIT_MARGIN)
+        self._descent = Descent(self._model, self._frame, *self._inner)
+        self._planar = PlanarSeed(self._model, self._frame)
 
     @staticmethod
     def load(path: Path | None = None) -> Kinematics:
@@ -86,6 +90,11 @@ class Kinematics:
         if not hasattr(self._local, "data"):
             self._local.data = self._model.createData()
         return self._local.data
+
+    @cached_property
+    def _table(self) -> SeedTable:
+        """Made when it is first needed; threads that race for it make the same one."""
+        return SeedTable(self._model, self._frame, *self._inner)
 
     def forward(self, q: Vector) -> tuple[Vector, Matrix]:
         """Position (3,) in metres and rotation (3, 3) of the tcp in frame ``base`` at ``q`` (7,) radians."""
@@ -105,49 +114,47 @@ class Kinematics:
         """Whether every joint of ``q`` (7,) is inside its limits."""
         return bool((q >= self.lower).all() and (q <= self.upper).all())
 
-    def seed(self, position: Vector, rotation: Matrix) -> Vector:
-        """A configuration near the solution for a tool at ``position`` (3,) that points about downwards."""
-        hand = position - rotation @ self._tool_in_hand
-        wrist = hand - self._hand_length * rotation[:, 2]
-        radius = max(math.hypot(hand[0], hand[1]), self._lateral)
-        ahead = math.sqrt(radius**2 - self._lateral**2) - self._shoulder[0]
-        below = self._shoulder[2] - wrist[2]
-        a, b, distance = self._upper_arm, self._forearm, math.hypot(ahead, below)
-        # Of the triangle shoulder, elbow, wrist: the angles at shoulder and elbow; flat when too far.
-        at_shoulder = _angle(a, distance, b)
-        at_elbow = _angle(a, b, distance)
-        q = np.zeros(len(ARM_JOINTS))
-        q[0] = math.atan2(hand[1], hand[0]) - math.asin(self._lateral / radius)
-        q[1] = math.atan2(below, ahead) - at_shoulder
-        q[3] = math.pi - at_elbow
-        q[5] = math.pi / 2 - q[1] - q[3]
-        q[6] = math.remainder(self._yaw_at_zero + q[0] - yaw_of(rotation), 2 * math.pi)
-        return np.clip(q, self.lower + LIMIT_MARGIN, self.upper - LIMIT_MARGIN)
-
-    def inverse(self, position: Vector, rotation: Matrix, seed: Vector | None = None) -> Vector:
+    def inverse(
+        self,
+        position: Vector,
+        rotation: Matrix,
+        seed: Vector | None = None,
+        accept: Callable[[Vector], bool] | None = None,
+    ) -> Vector:
         """A configuration (7,) inside the limits with the tcp at ``position`` (3,), ``rotation`` (3, 3).
 
-        Starts at ``seed`` if given, then at the analytic seed, then at random configurations, always
-        the same ones.
+        Searches from ``seed`` (7,) if given, then from the arm in its plane if the tool points about
+        downwards, then from the pose's neighbours in a table. The same call gives the same result. It gives
+        up after at most 258 descents, and 8 more that tell why, of no more than 20 steps each: 40 ms.
+
+        Args:
+            accept: whether a configuration (7,) will do, for example because it is free of collision; the
+                search goes on until one does, the nearest starts to ``seed`` first.
 
         Raises:
-            JointLimit: the search ends only at joint limits.
+            InvalidGoal: the pose is no position and rotation.
+            JointLimit: only joints beyond their limits would put the tool there.
             Unreachable: the tool does not get there.
+            Blocked: ``accept`` refuses each configuration that was found.
         """
+        _check(position, rotation)
         target = pinocchio.SE3(rotation, position)
-        starts = [self.seed(position, rotation)] if seed is None else [seed, self.seed(position, rotation)]
-        rng = np.random.default_rng(0)
-        starts += [rng.uniform(self.lower, self.upper) for _ in range(RESTARTS)]
-        nearest, at_limit = math.inf, ""
-        for start in starts:
-            q, error = self._descend(target, start)
-            if error < TOLERANCE:
+        refused: list[Vector] = []
+        nearest = math.inf
+        for start in self._starts(position, rotation, seed, ordered=accept is not None):
+            q, error = self._descent.inside(self._data, target, start)
+            nearest = min(nearest, error)
+            if error >= TOLERANCE or any(float(np.abs(q - other).max()) < SAME for other in refused):
+                continue
+            if accept is None or accept(q):
                 return q
-            if error < nearest:
-                nearest, at_limit = error, self._at_limit(q)
+            refused.append(q)
         where = f"the tool at {format_point(position)} m"
-        if at_limit:
-            raise JointLimit(f"{where}: {at_limit} is at its limit")
+        if refused:
+            raise Blocked(f"{where}: none of the {len(refused)} postures that were found is free")
+        beyond = self._beyond_limits(target, position, rotation)
+        if beyond:
+            raise JointLimit(f"{where}: {beyond} would have to turn beyond the limit")
         raise Unreachable(f"{where} is out of reach, the nearest configuration is {nearest:.3f} (m, rad) off")
 
     def track(self, position: Vector, rotation: Matrix, previous: Vector) -> Vector:
@@ -159,51 +166,67 @@ class Kinematics:
         Raises:
             JointLimit, Unreachable: as ``inverse``.
         """
-        step = self.seed(position, rotation) - self.seed(*self.forward(previous))
-        step[[0, 6]] = (step[[0, 6]] + math.pi) % (2 * math.pi) - math.pi
-        jacobian = self.jacobian(previous)
-        wish = np.clip(-0.1 * previous * [0, 0, 1, 0, 1, 0, 0], -0.02, 0.02)
-        wish -= np.linalg.pinv(jacobian, rcond=1e-3) @ (jacobian @ wish)
-        guess = previous + step + wish
+        data, target = self._data, pinocchio.SE3(rotation, position)
+        error, jacobian = self._descent.linearise(data, target, previous)
+        wish = -STRAIGHTENING * previous * STRAIGHTENED
+        wish = np.minimum(np.maximum(wish, -STRAIGHTENING_LIMIT), STRAIGHTENING_LIMIT)
+        guess = previous + wish + SHARES * damped_step(jacobian * SHARES, error - jacobian @ wish)
         if not self.lower[6] < guess[6] < self.upper[6]:
             # The rest of the arm could make room for a while, but in a posture that nobody wants.
             raise JointLimit(f"on the way, at {format_point(position)} m: {ARM_JOINTS[6]} is at its limit")
-        q, error = self._descend(pinocchio.SE3(rotation, position), guess)
-        if error < TOLERANCE:
+        q, off = self._descent.inside(data, target, guess)
+        if off < TOLERANCE:
             return q
-        at_limit = self._at_limit(q)
-        if at_limit:
-            raise JointLimit(f"on the way, at {format_point(position)} m: {at_limit} is at its limit")
+        near = np.minimum(q - self.lower, self.upper - q) < 2 * LIMIT_MARGIN
+        if near.any():
+            raise JointLimit(f"on the way, at {format_point(position)} m: {_names(near)} is at its limit")
         raise Unreachable(f"on the way, at {format_point(position)} m: out of reach")
 
-    def _descend(self, target: pinocchio.SE3, q: Vector) -> tuple[Vector, float]:
-        """Damped least squares from ``q``; the configuration found and its error (metres, radians)."""
-        data, lower, upper = self._data, self.lower + LIMIT_MARGIN, self.upper - LIMIT_MARGIN
-        q = np.clip(q, lower, upper)
-        size = math.inf
-        for _ in range(100):
-            pinocchio.forwardKinematics(self._model, data, q)
-            difference = pinocchio.updateFramePlacement(self._model, data, self._frame).actInv(target)
-            error = pinocchio.log6(difference).vector
-            size = float(np.abs(error).max())
-            if size < TOLERANCE:
-                break
-            jacobian = pinocchio.Jlog6(difference.inverse()) @ pinocchio.computeFrameJacobian(
-                self._model, data, q, self._frame, pinocchio.LOCAL
-            )
-            damping = 1e-3 * (1e-4 + min(1.0, float(error @ error)))
-            step = jacobian.T @ np.linalg.solve(jacobian @ jacobian.T + damping * np.eye(6), error)
-            q = np.clip(q + step * min(1.0, 0.5 / float(np.abs(step).max())), lower, upper)
-        return q, size
+    def _starts(
+        self, position: Vector, rotation: Matrix, seed: Vector | None, ordered: bool
+    ) -> Iterator[Vector]:
+        """Where searches begin; ``ordered``: the table's by their distance from the first start."""
+        first = seed
+        if first is not None:
+            yield first
+        if rotation[2, 2] < DOWNWARDS:
+            planar = self._planar(position, rotation)
+            first = planar if first is None else first
+            yield planar
+        near = self._table.near(position, rotation, NEIGHBOURS)
+        if ordered and first is not None:
+            yield from sorted(near, key=lambda q: float(np.abs(q - first).max()))
+        else:
+            yield from near
 
-    def _at_limit(self, q: Vector) -> str:
-        near = np.minimum(q - self.lower, self.upper - q) < 2 * LIMIT_MARGIN
-        return ", ".join(name for name, n in zip(ARM_JOINTS, near, strict=True) if n)
+    def _beyond_limits(self, target: pinocchio.SE3, position: Vector, rotation: Matrix) -> str:
+        """The fewest joints that are beyond their limits in a solution; empty if there is none at all."""
+        found: list[NDArray[np.bool_]] = []
+        lower, upper = self._inner
+        for start in islice(self._starts(position, rotation, None, ordered=False), UNLIMITED):
+            q, error = self._descent.anywhere(self._data, target, start)
+            if error < TOLERANCE:
+                q = q - 2 * math.pi * np.round((q - (lower + upper) / 2) / (2 * math.pi))
+                found.append((q < lower) | (q > upper))
+        return _names(min(found, key=lambda outside: int(outside.sum()))) if found else ""
 
 
-def _angle(a: float, b: float, opposite: float) -> float:
-    """The angle between the sides ``a`` and ``b`` of a triangle; as near as can be if there is none."""
-    return math.acos(min(1.0, max(-1.0, (a * a + b * b - opposite * opposite) / (2 * a * b + 1e-9))))
+def _check(position: Vector, rotation: Matrix) -> None:
+    if position.shape != (3,) or not all(map(math.isfinite, position.tolist())):
+        raise InvalidGoal(f"the position should be three finite numbers, not {position.tolist()}")
+    if rotation.shape != (3, 3) or not _is_rotation(rotation):
+        raise InvalidGoal(f"the orientation should be a rotation matrix, not {rotation.tolist()}")
+
+
+def _is_rotation(matrix: Matrix) -> bool:
+    """NaN fails the comparisons as well."""
+    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    determinant = a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+    return bool(np.abs(matrix @ matrix.T - IDENTITY).max() < 1e-4) and determinant > 0.0
+
+
+def _names(joints: NDArray[np.bool_]) -> str:
+    return ", ".join(name for name, j in zip(ARM_JOINTS, joints, strict=True) if j)
 
 
 def top_down(yaw: float) -> Matrix:
