@@ -144,7 +144,9 @@ class Kinematics:
         for start in self._starts(position, rotation, seed, ordered=accept is not None):
             q, error = self._descent.inside(self._data, target, start)
             nearest = min(nearest, error)
-            if error >= TOLERANCE or any(float(np.abs(q - other).max()) < SAME for other in refused):
+            if error >= TOLERANCE:
+                continue
+            if refused and np.abs(np.array(refused) - q).max(axis=1).min() < SAME:
                 continue
             if accept is None or accept(q):
                 return q
