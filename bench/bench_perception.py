@@ -24,6 +24,7 @@ from taskprog.tasks.block_stacking import Layout, StackingTask, random_layout
 from taskprog.tasks.table_top import CUBE_SIZE
 from taskprog_sim.camera import Image
 from taskprog_sim.hand_scene import film_hand
+from taskprog_sim.scene_description import stacking_scene
 from taskprog_sim.world import World
 
 ROUNDS = 100
@@ -49,7 +50,7 @@ def pictures(size: tuple[int, int]) -> list[Image]:
     with World(camera_size=size) as world:
         for seed in range(LAYOUTS):
             for layout in apart_and_stacked(seed):
-                world.reset(world.scene, seed, layout)
+                world.start(stacking_scene(layout))
                 result.append(world.camera.render())
     return result
 

@@ -19,7 +19,15 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument("rviz", default_value="false", choices=BOOLEAN, description="start rviz"),
     DeclareLaunchArgument(
-        "scene", default_value="block_stacking", description="what stands on the simulated table"
+        "scene",
+        default_value="block_stacking",
+        description="what stands on the simulated table: block_stacking, order_fulfilment, or a scene file",
+    ),
+    DeclareLaunchArgument(
+        "objects", default_value="0", description="that can be taken; 0: the scene's own number"
+    ),
+    DeclareLaunchArgument(
+        "clutter", default_value="false", choices=BOOLEAN, description="let some objects touch"
     ),
     DeclareLaunchArgument("seed", default_value="0", description="of the start layout, from 0"),
     DeclareLaunchArgument(
@@ -74,6 +82,8 @@ def generate_launch_description() -> LaunchDescription:
                 {
                     "gui": ParameterValue(LaunchConfiguration("gui"), value_type=bool),
                     "scene": text("scene"),
+                    "objects": ParameterValue(LaunchConfiguration("objects"), value_type=int),
+                    "clutter": ParameterValue(LaunchConfiguration("clutter"), value_type=bool),
                     "seed": ParameterValue(LaunchConfiguration("seed"), value_type=int),
                     "pace": text("pace"),
                 },

@@ -7,12 +7,11 @@ from collections.abc import Callable, Generator
 
 from taskprog.control.arm_goal import ArmGoal
 from taskprog.machine.cancel import CancelToken
-from taskprog.tasks.block_stacking import StackingTask
 from taskprog_sim.arm_controller import ArmResult, Motion
 from taskprog_sim.bullet import TIME_STEP
 from taskprog_sim.engine import Engine, Job
 from taskprog_sim.gripper_controller import GripperResult
-from taskprog_sim.scorer import StabilityCheck
+from taskprog_sim.scorer import Verdict, make_judge, read_task
 from taskprog_sim.simulation import Simulation
 from taskprog_sim.world import CHECK_STEPS
 
@@ -64,11 +63,15 @@ def move_gripper(width: float, force: float, cancel: CancelToken) -> Job[tuple[G
     return job
 
 
-def reset(scene: str, seed: int) -> Job[str]:
+def reset(scene: str, seed: int, objects: int = 0) -> Job[str]:
     """Put the world back to a start layout; says what it has done.
 
+    Args:
+        scene: empty: the present one.
+        objects: 0: as many as now, or a new scene's own number.
+
     Raises:
-        Refused: something moves, or there is no such scene or seed.
+        Refused: something moves, or there is no such scene, seed or number of objects.
     """
 
     def job(engine: Engine) -> Generator[None, None, str]:
@@ -77,10 +80,11 @@ def reset(scene: str, seed: int) -> Job[str]:
             raise Refused("the robot is moving: cancel its goal first")
         name = scene or simulation.world.scene
         try:
-            simulation.reset(name, seed)
+            simulation.reset(name, seed, objects)
         except ValueError as error:
             raise Refused(str(error)) from error
-        return f"scene {name!r} with the layout of seed {seed}"
+        count = simulation.world.description.objects
+        return f"scene {name!r} with {count} objects, the layout of seed {seed}"
         yield
 
     return job
@@ -113,22 +117,24 @@ def step(seconds: float) -> Job[float]:
     return job
 
 
-def check_task(task: StackingTask, stable_for: float) -> Job[list[tuple[int, int]]]:
-    """Watch the world for ``stable_for`` seconds; the relations that did not hold all that time.
+def check_task(text: str, stable_for: float) -> Job[Verdict]:
+    """Watch the world for ``stable_for`` seconds: was a task, see ``scorer.read_task``, done all that time?
 
     Raises:
         Refused: no such time.
+        ValueError: no task of the present scene.
     """
     steps = steps_of(stable_for)
 
-    def job(engine: Engine) -> Generator[None, None, list[tuple[int, int]]]:
-        check = StabilityCheck(task)
+    def job(engine: Engine) -> Generator[None, None, Verdict]:
+        world = engine.simulation.world
+        judge = make_judge(read_task(text, world.description.family))
         for index in range(steps):
             if index % CHECK_STEPS == 0:
-                check.observe(engine.simulation.world)
+                judge.observe(world)
             yield
-        check.observe(engine.simulation.world)
-        return check.failed
+        judge.observe(world)
+        return judge.verdict
 
     return job
 

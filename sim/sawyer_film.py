@@ -41,9 +41,9 @@ def film_sawyer(
         robot.wait(PAUSE)
         result = Machine(LIBRARY, domain, BlockStacking().expert(task)).run(_still(world))
         robot.wait(PAUSE)
-        failed = world.check(task, 1.0)
-    if failed:
-        missing = ", ".join(f"{CUBE_NAMES[a]} on {CUBE_NAMES[b]}" for a, b in failed)
+        verdict = world.check(task, 1.0)
+    if not verdict.done:
+        missing = ", ".join(verdict.failed)
         raise FilmError(f"the Sawyer did not manage {missing} from layout {seed}: {result.message}")
 
 

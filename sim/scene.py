@@ -1,4 +1,4 @@
-"""What stands in the simulated world besides the robot: the room, the table, the cubes."""
+"""The room, the table and the cubes as bodies."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import math
 
 from taskprog.tasks.table_top import CUBE_SIZE, CUBES, TABLE_HEIGHT
 from taskprog_sim.bullet import Bullet, pybullet
-
-SCENES = ("block_stacking",)
 
 FLOOR_HEIGHT = -0.915  # the pedestal's foot stands on it
 TABLE_X, TABLE_Y = (0.24, 1.00), (-0.62, 0.62)
@@ -25,12 +23,6 @@ CUBE_SPINNING_FRICTION = 0.002
 TABLE_FRICTION = 0.8
 
 Vector = tuple[float, float, float]
-
-
-def check_scene(name: str) -> None:
-    """Raise ValueError, naming the scenes that exist, unless ``name`` is one of them."""
-    if name not in SCENES:
-        raise ValueError(f"unknown scene {name!r}; known: {', '.join(SCENES)}")
 
 
 def _box(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from taskprog.control.arm_goal import ArmGoal, ArmLimits
 from taskprog.control.robot import ARM_JOINTS, GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
-from taskprog.tasks.block_stacking import Layout
 from taskprog_sim.arm_controller import ArmController, Motion
 from taskprog_sim.bullet import TIME_STEP
 from taskprog_sim.gripper_controller import GripperController, GripperMotion
@@ -76,13 +75,13 @@ class Simulation:
                 self.world.sawyer.command_gripper(width, self.gripper.force)
         self.world.step()
 
-    def reset(self, scene: str, seed: int, layout: Layout | None = None) -> None:
+    def reset(self, scene: str, seed: int, objects: int = 0) -> None:
         """Put the world back to a start layout, arm and gripper at rest; motions are cancelled.
 
         Raises:
-            ValueError: no such scene; everything stays as it was.
+            ValueError: no such scene, see ``World.reset``; everything stays as it was.
         """
-        self.world.reset(scene, seed, layout)
+        self.world.reset(scene, seed, objects)
         self.arm.abandon("the world was reset")
         self.gripper.cancel(self.readings().gripper_width)
         self._make_controllers()

@@ -72,4 +72,4 @@ class TruthDomain:
         return self._executor.move_to(target, yaw, cancel=cancel, obstacles=obstacles)
 
     def _yaws(self) -> list[float]:
-        return [2 * math.atan2(z, w) for _, _, z, w in self._world.cube_poses().quaternions.tolist()]
+        return [2 * math.atan2(z, w) for _, _, z, w in self._world.poses().quaternions.tolist()]

@@ -1,4 +1,4 @@
-"""The simulated world: a Sawyer, a table with eight cubes, a camera, and PyBullet's physics.
+"""The simulated world: a Sawyer, a table with things on it, a camera, and PyBullet's physics.
 
 One thread owns a ``World``. Every number is in frame ``base``, metres, radians, seconds.
 """
@@ -14,31 +14,35 @@ from numpy.typing import NDArray
 
 from taskprog.perception.camera import CameraModel
 from taskprog.resources import share_dir
-from taskprog.tasks.block_stacking import Layout, StackingTask, random_layout
 from taskprog.tasks.table_top import CAMERA_SIZE
 from taskprog_sim.bullet import TIME_STEP, Bullet, pybullet
 from taskprog_sim.camera import Camera, Image, draw
 from taskprog_sim.sawyer import Sawyer
-from taskprog_sim.scene import add_cube, add_room, check_scene
-from taskprog_sim.scorer import StabilityCheck
+from taskprog_sim.scene import add_room
+from taskprog_sim.scene_description import BLOCK_STACKING, ORDER_FULFILMENT, SceneDescription
+from taskprog_sim.scenes import describe
+from taskprog_sim.scorer import Task, Verdict, make_judge
+from taskprog_sim.things import add_thing
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-# Bullet keeps a margin around boxes; cubes start this much above the table and settle into it.
-START_GAP = 0.0005
-CHECK_STEPS = 12  # between two looks at a tower that is to stand still
+CHECK_STEPS = 12  # between two looks at what is to stand still
+SETTLE_STEPS = 720  # that things get at most to come to rest before the start
+STILL_SPEED, STILL_TURN = 0.005, 0.1  # metres and radians a second: slower is at rest
 
 
 @dataclass(frozen=True)
-class CubePoses:
-    """The truth about the cubes, which no planner or detector may ask for.
+class Poses:
+    """The truth about the things on the table, which no planner or detector may ask for.
 
     Attributes:
-        positions: (8, 3) float64, centres, metres.
-        quaternions: (8, 4) float64, x y z w.
+        names: of the N things.
+        positions: (N, 3) float64, centres, metres.
+        quaternions: (N, 4) float64, x y z w.
     """
 
+    names: tuple[str, ...]
     positions: NDArray[np.float64]
     quaternions: NDArray[np.float64]
 
@@ -49,8 +53,8 @@ class World:
     Same scene, seed and commands, same world, bit for bit, on the same machine.
 
     Attributes:
-        scene: name of the scene.
-        seed: of the layout.
+        description: of the scene as it started.
+        scene, seed, clutter: what it was made from; see ``scenes.describe``.
         sawyer: the arm's motors and sensors.
         steps: of time, since the start; a reset takes one.
         camera: RGB-D, its geometry is ``camera.model``.
@@ -58,46 +62,68 @@ class World:
 
     def __init__(
         self,
-        scene: str = "block_stacking",
+        scene: str = BLOCK_STACKING,
         seed: int = 0,
         gui: bool = False,
         camera_size: tuple[int, int] = CAMERA_SIZE,
+        objects: int = 0,
+        clutter: bool = False,
     ):
         """Build the scene, with a window if ``gui``; ``camera_size`` is (width, height), pixels.
 
         Raises:
-            ValueError: there is no such scene or seed.
+            ValueError: there is no such scene, see ``scenes.describe``.
             RuntimeError: PyBullet cannot open its window.
             FileNotFoundError: the robot's description is missing.
         """
-        check_scene(scene)
+        description = describe(scene, seed, objects, clutter)
         model = CameraModel.table_top(*camera_size)
         backdrop = _take_backdrop(model)
         self._gui = gui
         self.steps = -1
         self._bullet = Bullet(gui)
         self.camera = Camera(model, self._bullet.client, backdrop, lambda: self.time)
-        self.reset(scene, seed)
+        self.scene, self.seed, self.clutter = scene, seed, clutter
+        self.start(description)
 
-    def reset(self, scene: str, seed: int, layout: Layout | None = None) -> None:
-        """Start anew: arm neutral, cubes as in ``layout`` (by default that of ``seed``).
+    def reset(self, scene: str, seed: int, objects: int = 0) -> None:
+        """Start anew; ``objects`` 0 is as many as now in the present scene, or another scene's own number.
 
         Raises:
-            ValueError: there is no such scene or seed; the world stays as it was.
+            ValueError: there is no such scene, see ``scenes.describe``; the world stays as it was.
         """
-        check_scene(scene)
-        if seed < 0:
-            raise ValueError(f"a layout's seed is 0 or more, not {seed}")
-        layout = random_layout(seed) if layout is None else layout
+        if not objects and scene == self.scene:
+            objects = self.description.objects
+        self.start(describe(scene, seed, objects, self.clutter))
         self.scene, self.seed = scene, seed
+
+    def start(self, description: SceneDescription) -> None:
+        """Start anew: arm neutral, things where ``description`` says, at rest."""
         self.steps += 1  # time goes on, so that nothing after a reset has a stamp from before it
+        self.description = description
         self._bullet.clear()
         add_room(self._bullet, drawn=self._gui)
+        self._bodies = [add_thing(self._bullet, thing) for thing in description.things]
+        if description.family == ORDER_FULFILMENT:
+            self._settle()
         self.sawyer = Sawyer(self._bullet, share_dir() / "models" / "sawyer" / "sawyer.urdf")
-        self._cubes = [
-            add_cube(self._bullet, index, (float(x), float(y), float(z) + START_GAP), float(yaw))
-            for index, ((x, y, z), yaw) in enumerate(zip(layout.positions, layout.yaws, strict=True))
-        ]
+
+    def _settle(self) -> None:
+        """Let things come to rest before time begins."""
+        for _ in range(SETTLE_STEPS // CHECK_STEPS):
+            for _ in range(CHECK_STEPS):
+                pybullet.stepSimulation(physicsClientId=self._bullet.client)
+            if all(self.at_rest(index) for index in range(len(self._bodies))):
+                break
+        for body, thing in zip(self._bodies, self.description.things, strict=True):
+            if thing.movable:
+                # What sleeps costs nothing until something touches it; by itself it takes two seconds.
+                pybullet.changeDynamics(
+                    body,
+                    -1,
+                    activationState=pybullet.ACTIVATION_STATE_SLEEP,
+                    physicsClientId=self._bullet.client,
+                )
 
     @property
     def time(self) -> float:
@@ -110,41 +136,55 @@ class World:
             pybullet.stepSimulation(physicsClientId=self._bullet.client)
         self.steps += n
 
-    def cube_poses(self) -> CubePoses:
-        """Where the cubes are: for scorers, recordings and tests only."""
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all things on the table, in the order of all that is about them here."""
+        return self.description.names
+
+    def poses(self) -> Poses:
+        """Where things are: for scorers, recordings and tests only."""
         poses = [
             pybullet.getBasePositionAndOrientation(body, physicsClientId=self._bullet.client)
-            for body in self._cubes
+            for body in self._bodies
         ]
         positions, quaternions = zip(*poses, strict=True)
-        return CubePoses(np.array(positions), np.array(quaternions))
+        return Poses(self.names, np.array(positions), np.array(quaternions))
 
     def positions(self) -> NDArray[np.float64]:
-        """(8, 3) centres of the cubes; see ``cube_poses``."""
-        return self.cube_poses().positions
+        """(N, 3) centres; see ``poses``."""
+        return self.poses().positions
+
+    def orientations(self) -> NDArray[np.float64]:
+        """(N, 4) quaternions, x y z w; see ``poses``."""
+        return self.poses().quaternions
 
     def touching(self, above: int, below: int) -> bool:
-        """Whether two cubes, by their indices, are in contact."""
+        """Whether two things, by their indices, are in contact."""
         points = pybullet.getContactPoints(
-            self._cubes[above], self._cubes[below], physicsClientId=self._bullet.client
+            self._bodies[above], self._bodies[below], physicsClientId=self._bullet.client
         )
         return len(points) > 0
 
-    def held(self, cube: int) -> bool:
-        """Whether a cube, by its index, is between the gripper's fingers and touches both."""
+    def held(self, index: int) -> bool:
+        """Whether a thing is between the gripper's fingers and touches both."""
         points = pybullet.getContactPoints(
-            self._cubes[cube], self.sawyer.body, physicsClientId=self._bullet.client
+            self._bodies[index], self.sawyer.body, physicsClientId=self._bullet.client
         )
         return set(self.sawyer.finger_links) <= {point[4] for point in points}
 
-    def check(self, task: StackingTask, stable_for: float) -> list[tuple[int, int]]:
-        """Let ``stable_for`` seconds go by; the task's relations that did not hold all that time."""
-        check = StabilityCheck(task)
-        check.observe(self)
+    def at_rest(self, index: int) -> bool:
+        """Whether a thing neither moves nor turns."""
+        linear, angular = pybullet.getBaseVelocity(self._bodies[index], physicsClientId=self._bullet.client)
+        return math.hypot(*linear) < STILL_SPEED and math.hypot(*angular) < STILL_TURN
+
+    def check(self, task: Task, stable_for: float) -> Verdict:
+        """Let ``stable_for`` seconds go by, and judge whether a task was done all that time."""
+        judge = make_judge(task)
+        judge.observe(self)
         for _ in range(math.ceil(stable_for / (CHECK_STEPS * TIME_STEP))):
             self.step(CHECK_STEPS)
-            check.observe(self)
-        return check.failed
+            judge.observe(self)
+        return judge.verdict
 
     def close(self) -> None:
         """Disconnect from the physics; the world is of no use afterwards."""

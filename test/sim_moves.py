@@ -48,7 +48,7 @@ class Mover:
 
     def pick(self, cube: int) -> float:
         """Grasp a cube and lift it; the tool's yaw."""
-        poses = self.world.cube_poses()
+        poses = self.world.poses()
         position = poses.positions[cube]
         *_, z, w = poses.quaternions[cube]
         yaw = math.remainder(2 * math.atan2(z, w), math.pi / 2)

@@ -24,7 +24,7 @@ NODES = {
     "recorder": "RecorderNode",
 }
 # Set by launch arguments instead.
-BY_ARGUMENT = {"gui", "scene", "seed", "pace", "planner", "checkpoint", "folder"}
+BY_ARGUMENT = {"gui", "scene", "objects", "clutter", "seed", "pace", "planner", "checkpoint", "folder"}
 BY_ROS = {"use_sim_time", "start_type_description_service"}
 
 

@@ -51,7 +51,7 @@ def _text(context: LaunchContext, value: Any) -> str:
 
 def test_arguments() -> None:
     arguments = {a.name: a for a in entities() if isinstance(a, DeclareLaunchArgument)}
-    wanted = "gui rviz scene seed namespace planner checkpoint pace record params_file"
+    wanted = "gui rviz scene objects clutter seed namespace planner checkpoint pace record params_file"
     assert set(arguments) == set(wanted.split())
     assert all(a.description and a.default_value is not None for a in arguments.values())
 

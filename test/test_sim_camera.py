@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from taskprog.tasks.block_stacking import Layout
 from taskprog.tasks.table_top import CUBE_SIZE, CUBES, TABLE_HEIGHT
 from taskprog_sim.camera import Image
+from taskprog_sim.scene_description import stacking_scene
 from taskprog_sim.world import World
 
 SIZES = ((640, 480), (320, 240))
@@ -27,7 +28,7 @@ def spread() -> Layout:
 @pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def seen(request: pytest.FixtureRequest) -> Iterator[tuple[World, Image]]:
     with World(camera_size=request.param) as world:
-        world.reset("block_stacking", 0, spread())
+        world.start(stacking_scene(spread()))
         world.step(60)
         yield world, world.camera.render()
 
@@ -50,7 +51,7 @@ def distance_to_cube(
 
 def test_points_that_it_sees_lie_on_the_cubes_within_a_millimetre(seen: tuple[World, Image]) -> None:
     world, image = seen
-    poses = world.cube_poses()
+    poses = world.poses()
     for index, cube in enumerate(CUBES):
         mask = pixels_of(image, cube.rgb)
         assert mask.sum() > 60, f"{cube.name} is not to be seen"
@@ -62,7 +63,7 @@ def test_points_that_it_sees_lie_on_the_cubes_within_a_millimetre(seen: tuple[Wo
 def test_silhouettes_are_where_the_model_projects_them(seen: tuple[World, Image]) -> None:
     """Depths agree along a ray that is wrong by a pixel, silhouettes do not."""
     world, image = seen
-    poses = world.cube_poses()
+    poses = world.poses()
     corners = CUBE_SIZE / 2 * np.stack(np.meshgrid([-1, 1], [-1, 1], [-1, 1]), axis=-1).reshape(-1, 3)
     for index, cube in enumerate(CUBES):
         v, u = np.nonzero(pixels_of(image, cube.rgb))

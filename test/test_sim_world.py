@@ -10,6 +10,7 @@ import pytest
 from taskprog.control.robot import GRIPPER_OPEN_WIDTH, NEUTRAL
 from taskprog.tasks.block_stacking import Layout, random_layout
 from taskprog.tasks.table_top import CUBE_SIZE, TABLE_HEIGHT
+from taskprog_sim.scene_description import stacking_scene
 from taskprog_sim.world import World
 
 
@@ -23,8 +24,8 @@ def test_starts_with_the_layout_of_the_seed_on_the_table(world: World) -> None:
     world.reset("block_stacking", seed=3)
     world.step(120)
     layout = random_layout(3)
-    assert np.allclose(world.cube_poses().positions[:, :2], layout.positions[:, :2], atol=1e-3)
-    assert np.allclose(world.cube_poses().positions[:, 2], TABLE_HEIGHT + CUBE_SIZE / 2, atol=1e-3)
+    assert np.allclose(world.poses().positions[:, :2], layout.positions[:, :2], atol=1e-3)
+    assert np.allclose(world.poses().positions[:, 2], TABLE_HEIGHT + CUBE_SIZE / 2, atol=1e-3)
 
 
 def test_arm_holds_its_neutral_pose_against_gravity(world: World) -> None:
@@ -43,7 +44,7 @@ def shake(world: World, seed: int) -> bytes:
         target[0] = 0.6 * np.sin(step / 40)
         world.sawyer.command_arm(target, np.zeros(7))
         world.step()
-    poses = world.cube_poses()
+    poses = world.poses()
     readings = world.sawyer.read()
     return b"".join(a.tobytes() for a in (poses.positions, poses.quaternions, readings.positions))
 
@@ -72,7 +73,7 @@ def test_a_layout_may_be_given_and_touching_cubes_are_seen_to_touch(world: World
     positions[1] = positions[0] + (0.0, 0.0, CUBE_SIZE)
     yaws = start.yaws.copy()
     yaws[1] = yaws[0]
-    world.reset("block_stacking", 0, Layout(positions, yaws))
+    world.start(stacking_scene(Layout(positions, yaws)))
     world.step(60)
     assert world.touching(1, 0)
     assert not world.touching(2, 0)
@@ -87,9 +88,9 @@ def test_a_window_without_a_display_is_a_clear_error(monkeypatch: pytest.MonkeyP
 
 def test_an_unknown_scene_is_refused_and_the_world_stays(world: World) -> None:
     world.reset("block_stacking", seed=4)
-    before = world.cube_poses().positions
+    before = world.poses().positions
     with pytest.raises(ValueError, match=r"unknown scene 'kitchen'; known: block_stacking"):
         world.reset("kitchen", seed=0)
-    assert (world.cube_poses().positions == before).all()
+    assert (world.poses().positions == before).all()
     with pytest.raises(ValueError, match="unknown scene"):
         World("kitchen")

@@ -207,7 +207,7 @@ def test_reset_puts_everything_back_and_names_the_scenes_that_exist(start: Calla
     stack = start()
     refused = stack.call(ResetScene, "simulator/reset", scene="kitchen", seed=1)
     assert not refused.success
-    assert refused.message == "unknown scene 'kitchen'; known: block_stacking"
+    assert "unknown scene 'kitchen'; known: block_stacking, order_fulfilment" in refused.message
     stack.follow(turn(0.4))
     before = stack.step(0.0)
     accepted = stack.call(ResetScene, "simulator/reset", seed=1)
@@ -238,6 +238,26 @@ def test_task_is_checked_by_name_or_number(start: Callable[..., Stack]) -> None:
     nonsense = stack.call(CheckTask, "simulator/check_task", task="2>banana")
     assert not nonsense.success
     assert "banana" in nonsense.message
+
+
+def test_a_reset_brings_another_scene_with_as_many_objects_as_asked_for(start: Callable[..., Stack]) -> None:
+    stack = start(scene="order_fulfilment", objects=5)
+    text = "duck>container_2 lego>container_0 jenga>container_1 bear>container_3"
+    for objects, expected in ((0, 5), (9, 9)):
+        assert stack.call(ResetScene, "simulator/reset", seed=1, objects=objects).success
+        answer = stack.call(CheckTask, "simulator/check_task", task=text, stable_for=to_duration(0.1))
+        assert not answer.success
+        assert f"0 of {expected} right" in answer.message
+        assert len(answer.failed) == len(answer.outside) == expected
+        assert "duck_0>container_2" in answer.failed
+        assert not answer.right
+        assert not answer.wrong
+    nonsense = stack.call(CheckTask, "simulator/check_task", task="2>6")
+    assert not nonsense.success
+    assert "no '2'" in nonsense.message
+    refused = stack.call(ResetScene, "simulator/reset", objects=41)
+    assert not refused.success
+    assert "4 to 40 objects, not 41" in refused.message
 
 
 def test_camera_frames_clock_and_description_reach_who_comes_late(start: Callable[..., Stack]) -> None:
@@ -299,6 +319,8 @@ def test_the_arm_stops_when_the_executor_dies(start: Callable[..., Stack]) -> No
     ("parameters", "message"),
     [
         ({"scene": "kitchen"}, "unknown scene 'kitchen'; known: block_stacking"),
+        ({"scene": "order_fulfilment", "objects": 3}, "takes 4 to 40 objects, not 3"),
+        ({"objects": 7}, "has 8 objects, not 7"),
         ({"pace": "slow"}, "one of realtime, fast, lockstep"),
         ({"camera_width": 3}, "camera_width"),
         ({"seed": -1}, "seed"),

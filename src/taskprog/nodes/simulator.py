@@ -1,4 +1,4 @@
-"""Node ``simulator``: a Sawyer at a table with cubes, in PyBullet, behind the interfaces of a real arm.
+"""Node ``simulator``: a Sawyer at a table full of things, in PyBullet, behind the interfaces of a real arm.
 
 Publishes the clock, joint states, frames, the robot's description and an RGB-D camera; follows joint
 trajectories (control_msgs/FollowJointTrajectory) and gripper commands (control_msgs/GripperCommand, whose
@@ -63,7 +63,6 @@ from taskprog_sim.camera import Image as Picture
 from taskprog_sim.engine import Engine, EngineError, Pace
 from taskprog_sim.gripper_controller import GripperController
 from taskprog_sim.sawyer import JOINTS, JointReadings
-from taskprog_sim.scorer import read_task
 from taskprog_sim.simulation import Simulation
 from taskprog_sim.world import World
 
@@ -89,7 +88,9 @@ class SimulatorNode(Node):
         """
         super().__init__("simulator", **options)
         gui = declare(self, "gui", False, "open PyBullet's window")
-        scene = declare(self, "scene", "block_stacking", "what stands on the table")
+        scene = declare(self, "scene", "block_stacking", "what stands on the table: a scene's name or file")
+        objects = declare(self, "objects", 0, "that can be taken; 0: the scene's own number", minimum=0)
+        clutter = declare(self, "clutter", False, "let some objects of order fulfilment touch")
         seed = declare(self, "seed", 0, "of the start layout", minimum=0)
         pace = declare(
             self,
@@ -107,7 +108,11 @@ class SimulatorNode(Node):
         description = (share_dir() / "models" / "sawyer" / "sawyer.urdf").read_text(encoding="utf-8")
         self._publisher = Publisher(self, description, publish_tf)
         self._engine = Engine(
-            lambda: World(scene, seed, gui, (width, height)), self._publisher, Pace(pace), STATE_RATE, rate
+            lambda: World(scene, seed, gui, (width, height), objects, clutter),
+            self._publisher,
+            Pace(pace),
+            STATE_RATE,
+            rate,
         )
         self._engine.start()
         self._publisher.introduce(self._engine.run(_camera_model), description)
@@ -231,7 +236,8 @@ class SimulatorNode(Node):
         )
 
     def _on_reset(self, request: ResetScene.Request, response: ResetScene.Response) -> None:
-        response.message = self._engine.run(jobs.reset(request.scene, request.seed), moves=True)
+        job = jobs.reset(request.scene, request.seed, request.objects)
+        response.message = self._engine.run(job, moves=True)
 
     def _on_step(self, request: Step.Request, response: Step.Response) -> None:
         response.stamp = to_stamp(self._engine.run(jobs.step(from_stamp(request.duration))))
@@ -241,11 +247,15 @@ class SimulatorNode(Node):
         response.message = "time stands still" if request.data else "time goes on"
 
     def _on_check(self, request: CheckTask.Request, response: CheckTask.Response) -> None:
-        job = jobs.check_task(read_task(request.task), from_stamp(request.stable_for))
-        response.failed = [f"{above}>{below}" for above, below in self._engine.run(job)]
-        if response.failed:
-            raise jobs.Refused(f"not so: {' '.join(response.failed)}")
-        response.message = "every relation holds"
+        verdict = self._engine.run(jobs.check_task(request.task, from_stamp(request.stable_for)))
+        response.failed = list(verdict.failed)
+        response.right = list(verdict.right)
+        response.wrong = list(verdict.wrong)
+        response.outside = list(verdict.outside)
+        counts = f"{len(verdict.right)} of {len(verdict.right) + len(verdict.failed)} right"
+        if not verdict.done:
+            raise jobs.Refused(f"{counts}; not so: {' '.join(verdict.failed)}")
+        response.message = f"every relation holds: {counts}"
 
 
 class Publisher:
