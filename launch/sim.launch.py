@@ -3,7 +3,12 @@
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, Shutdown
 from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration, NotEqualsSubstitution, PathJoinSubstitution
+from launch.substitutions import (
+    LaunchConfiguration,
+    NotEqualsSubstitution,
+    PathJoinSubstitution,
+    PythonExpression,
+)
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
@@ -12,6 +17,16 @@ PACKAGE = "sawyer_ntp"
 BOOLEAN = ["true", "false"]
 # Names that ROS or rviz fix as global; as relative ones, they keep the robots of several namespaces apart.
 OWN_TIME_AND_FRAMES = [("/clock", "clock"), ("/tf", "tf"), ("/tf_static", "tf_static")]
+
+STACKING, ORDERS = "block_stacking", "order_fulfilment"  # families of tasks, and their scenes
+
+
+def if_orders(argument: str, then: str, otherwise: str) -> PythonExpression:
+    """One of two texts, by whether an argument asks for order fulfilment."""
+    return PythonExpression(
+        ["'", then, "' if '", LaunchConfiguration(argument), f"' == '{ORDERS}' else '", otherwise, "'"]
+    )
+
 
 ARGUMENTS = [
     DeclareLaunchArgument(
@@ -22,6 +37,12 @@ ARGUMENTS = [
         "scene",
         default_value="block_stacking",
         description="what stands on the simulated table: block_stacking, order_fulfilment, or a scene file",
+    ),
+    DeclareLaunchArgument(
+        "family",
+        default_value=if_orders("scene", ORDERS, STACKING),
+        choices=[STACKING, ORDERS],
+        description="kind of tasks, which chooses detector and policy; by default that of the scene",
     ),
     DeclareLaunchArgument(
         "objects", default_value="0", description="that can be taken; 0: the scene's own number"
@@ -89,9 +110,12 @@ def generate_launch_description() -> LaunchDescription:
                 },
                 on_exit=Shutdown(reason="the simulator ended"),
             ),
-            node("perception"),
+            node("perception", {"detector": if_orders("family", "goods", "cubes")}),
             node("executor"),
-            node("planner", {"planner": text("planner"), "checkpoint": text("checkpoint")}),
+            node(
+                "planner",
+                {"planner": text("planner"), "family": text("family"), "checkpoint": text("checkpoint")},
+            ),
             node(
                 "recorder",
                 {"folder": text("record")},

@@ -45,19 +45,43 @@ def started(**arguments: str) -> dict[str, str]:
     }
 
 
+def by_scene(scene: str) -> tuple[str, str]:
+    """The family and the detector that a scene is looked at with."""
+    context = LaunchContext()
+    found = entities()
+    context.launch_configurations["scene"] = scene
+    for action in found:
+        if isinstance(action, DeclareLaunchArgument) and action.name == "family":
+            context.launch_configurations["family"] = _text(context, action.default_value)
+    perception = next(
+        action
+        for action in found
+        if isinstance(action, Node) and _text(context, action.node_executable) == "perception"
+    )
+    parameters = [p for p in perception._Node__parameters if isinstance(p, dict)]
+    (detector,) = (_text(context, list(v)) for p in parameters for v in p.values())
+    return context.launch_configurations["family"], detector
+
+
 def _text(context: LaunchContext, value: Any) -> str:
     return str(perform_substitutions(context, normalize_to_list_of_substitutions(value)))
 
 
 def test_arguments() -> None:
     arguments = {a.name: a for a in entities() if isinstance(a, DeclareLaunchArgument)}
-    wanted = "gui rviz scene objects clutter seed namespace planner checkpoint pace record params_file"
+    wanted = "gui rviz scene family objects clutter seed namespace planner checkpoint pace record params_file"
     assert set(arguments) == set(wanted.split())
     assert all(a.description and a.default_value is not None for a in arguments.values())
 
 
 def test_default_starts_the_four_nodes() -> None:
     assert started() == dict.fromkeys(("simulator", "perception", "executor", "planner"), "sawyer_ntp")
+
+
+def test_the_scene_chooses_what_is_looked_for() -> None:
+    assert by_scene("block_stacking") == ("block_stacking", "cubes")
+    assert by_scene("order_fulfilment") == ("order_fulfilment", "goods")
+    assert by_scene("my_table.yaml") == ("block_stacking", "cubes")
 
 
 def test_record_and_rviz_start_only_when_asked_for() -> None:
