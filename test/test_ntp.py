@@ -23,8 +23,9 @@ from taskprog.machine import (
     Scope,
     flattened,
 )
+from taskprog.planners.checkpoint import CONFIG, WEIGHTS
 from taskprog.planners.ntp.batches import Group, TraceSet
-from taskprog.planners.ntp.checkpoint import CONFIG, WEIGHTS, library_of, new_model, save_policy
+from taskprog.planners.ntp.checkpoint import library_of, new_model, save_policy
 from taskprog.planners.ntp.config import ModelConfig, Returns, Sight
 from taskprog.planners.ntp.dataset import DataConfig, Recording, record_all, thinned
 from taskprog.planners.ntp.features import Frames, relations

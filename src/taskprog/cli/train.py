@@ -11,18 +11,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from taskprog.cli.main import CommandError
 from taskprog.cli.options import positive, share
+from taskprog.planners.logs import TrainingLog
 from taskprog.planners.ntp.card import write_card
-from taskprog.planners.ntp.logs import TrainingLog
 from taskprog.planners.ntp.presets import MODELS, RELATIONAL, configuration, relabelled, shipped
-from taskprog.planners.ntp.train import (
-    RESUME,
-    SAVE_EVERY,
-    TrainConfig,
-    Trainer,
-    make_recordings,
-    unseen_tasks,
-)
-from taskprog.planners.ntp.train import Progress as Step
+from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings, unseen_tasks
+from taskprog.planners.training import RESUME, SAVE_EVERY
+from taskprog.planners.training import Progress as Step
 from taskprog.tasks.conditions import Conditions
 from taskprog.tasks.evaluation import Summary, evaluate
 from taskprog.tasks.families import FAMILIES

@@ -9,7 +9,7 @@ program stop once it sees that nothing is left to do.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Generic, Protocol
 
@@ -311,7 +311,10 @@ class _Run(Generic[Seen]):
             decision = yield Ask(frame, observation)
             self.steps += 1
             if decision.end or decision.state is not frame.state:
-                stack[-1] = frame = replace(frame, last=decision.end, state=decision.state)
+                # Not `replace`, which takes thrice as long.
+                stack[-1] = frame = Frame(
+                    frame.op, frame.scope, frame.depth, decision.end, decision.state, frame.args
+                )
             if decision.call is None:
                 self.pop()
                 continue

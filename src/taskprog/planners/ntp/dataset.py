@@ -21,11 +21,11 @@ from taskprog.machine import (
     Planner,
     RunCode,
     Scope,
-    TaskSpecification,
     flattened,
 )
 from taskprog.planners.ntp.config import Returns
 from taskprog.planners.ntp.features import hand_of, held_one_hot
+from taskprog.planners.recording import Kept, Recorder
 from taskprog.tasks.carrying import transports
 from taskprog.tasks.conditions import Disturbances, VideoConditions, WorldNoise
 from taskprog.tasks.family import TRAIN, Family, Task
@@ -93,40 +93,22 @@ class Recording:
         return len(self.program)
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A decision, who was asked, and what was seen; ``activation`` numbers the program's call."""
-
-    frame: Frame
-    observation: Observation
-    decision: Decision
-    activation: int
-
-
-class _Recorder:
-    """A planner that keeps another's decisions and passes them on, some of them changed by a slip."""
+class _Recorder(Recorder[Observation]):
+    """Keeps decisions with scopes inside the caller's; some are carried out changed by a slip."""
 
     def __init__(self, planner: Planner, rng: np.random.Generator, slips: float):
-        self._planner = planner
+        super().__init__(planner)
         self._rng = rng
         self._slips = slips
-        self._activations = 0
-        self.kept: list[Kept] = []
 
-    def begin(self, specification: TaskSpecification) -> None:
-        self._planner.begin(specification)
-
-    def decide(self, frame: Frame, observation: Observation) -> Decision:
-        if frame.state is None:
-            frame = replace(frame, state=self._activations)
-            self._activations += 1
-        decision = self._planner.decide(frame, observation)
+    def keep(self, frame: Frame, decision: Decision) -> Decision:
+        """See ``Recorder``."""
         if decision.scope is not None:  # which the expert takes from the whole video
-            decision = replace(decision, scope=_clipped(*decision.scope, frame.scope))
-        self.kept.append(Kept(frame, observation, decision, frame.state))
-        return replace(self._slipped(frame, decision), state=frame.state)
+            return replace(decision, scope=_clipped(*decision.scope, frame.scope))
+        return decision
 
-    def _slipped(self, frame: Frame, decision: Decision) -> Decision:
+    def carried_out(self, frame: Frame, decision: Decision) -> Decision:
+        """See ``Recorder``."""
         if decision.call is None or self._slips == 0.0:
             return decision
         if frame.depth > 0 and self._rng.uniform() < self._slips:

@@ -24,7 +24,8 @@ from taskprog.machine import (
     demonstration_of,
 )
 from taskprog.machine.op import Argument, Op
-from taskprog.planners.ntp.checkpoint import CheckpointError, load_policy
+from taskprog.planners.checkpoint import CheckpointError
+from taskprog.planners.ntp.checkpoint import load_policy
 from taskprog.planners.ntp.config import Returns
 from taskprog.planners.ntp.features import State, Window, frames_of
 from taskprog.planners.ntp.model import NTPModel, Prediction

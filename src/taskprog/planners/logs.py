@@ -7,7 +7,7 @@ from types import TracebackType
 
 from torch.utils.tensorboard import SummaryWriter
 
-from taskprog.planners.ntp.train import Progress
+from taskprog.planners.training import Progress
 
 EVERY = 20  # steps between two points
 
