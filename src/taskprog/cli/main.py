@@ -17,6 +17,7 @@ COMMANDS = {
     "paper": "run the paper's experiments: train, evaluate, write figures and pictures",
     "run": "compute with programs: add numbers, sort digits",
     "replay": "play a recorded run back onto the topics",
+    "calibrate": "find where a camera stands, from a printed board that the arm shows it",
     "trace": "show or draw a recorded trace",
 }
 
