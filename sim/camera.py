@@ -39,7 +39,11 @@ class Image:
 
 
 class Camera:
-    """Takes pictures of one physics client with the geometry of a ``CameraModel``."""
+    """Takes pictures of one physics client with the geometry of a ``CameraModel``.
+
+    Attributes:
+        blind_until: seconds of simulated time; before, the lens is covered.
+    """
 
     def __init__(self, model: CameraModel, client: int, backdrop: Image, clock: Callable[[], float]):
         """``backdrop`` is a picture of all that never moves; ``clock`` gives the simulated time."""
@@ -47,10 +51,14 @@ class Camera:
         self._client = client
         self._backdrop = backdrop
         self._clock = clock
+        self.blind_until = 0.0
         self._hidden = np.empty((model.height, model.width), np.bool_)
 
     def render(self) -> Image:
-        """What the camera sees now."""
+        """What the camera sees now; while its lens is covered black, and NaN where the depth would be."""
+        if self._clock() < self.blind_until:
+            shape = self.model.height, self.model.width
+            return Image(np.zeros((*shape, 3), np.uint8), np.full(shape, np.nan, np.float32), self._clock())
         image = draw(self.model, self._client, self._clock())
         np.greater_equal(image.depth, self._backdrop.depth, out=self._hidden)
         np.copyto(image.rgb, self._backdrop.rgb, where=self._hidden[..., None])

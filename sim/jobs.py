@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 
 from taskprog.control.arm_goal import ArmGoal
 from taskprog.machine.cancel import CancelToken
+from taskprog_sim import disturbances
 from taskprog_sim.arm_controller import ArmResult, Motion
 from taskprog_sim.bullet import TIME_STEP
 from taskprog_sim.engine import Engine, Job
@@ -135,6 +136,19 @@ def check_task(text: str, stable_for: float) -> Job[Verdict]:
             yield
         judge.observe(world)
         return judge.verdict
+
+    return job
+
+
+def disturb(kind: str, name: str = "", seconds: float = 0.0, seed: int = 0) -> Job[str]:
+    """Let something go wrong, see ``disturbances.disturb``; says what it did.
+
+    Raises:
+        Undisturbed: it is not possible; says why.
+    """
+
+    def job(engine: Engine) -> Generator[None, None, str]:
+        return (yield from disturbances.disturb(engine.simulation.world, kind, name, seconds, seed))
 
     return job
 

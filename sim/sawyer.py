@@ -166,6 +166,11 @@ class Sawyer:
             physicsClientId=self._client,
         )
 
+    def finger_positions(self) -> NDArray[np.float64]:
+        """(2, 3) where the two fingers are, metres."""
+        states = pybullet.getLinkStates(self.body, self.finger_links, physicsClientId=self._client)
+        return np.array([state[0] for state in states])
+
     def read(self) -> JointReadings:
         """The joints' present state."""
         states = pybullet.getJointStates(self.body, self._indices, physicsClientId=self._client)

@@ -6,7 +6,8 @@ One thread owns a ``World``. Every number is in frame ``base``, metres, radians,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ from taskprog_sim.bullet import TIME_STEP, Bullet, pybullet
 from taskprog_sim.camera import Camera, Image, draw
 from taskprog_sim.sawyer import Sawyer
 from taskprog_sim.scene import add_room
-from taskprog_sim.scene_description import BLOCK_STACKING, ORDER_FULFILMENT, SceneDescription
+from taskprog_sim.scene_description import BLOCK_STACKING, ORDER_FULFILMENT, SceneDescription, Thing
 from taskprog_sim.scenes import describe
 from taskprog_sim.scorer import Task, Verdict, make_judge
 from taskprog_sim.things import add_thing
@@ -53,8 +54,8 @@ class World:
     Same scene, seed and commands, same world, bit for bit, on the same machine.
 
     Attributes:
-        description: of the scene as it started.
-        scene, seed, clutter: what it was made from; see ``scenes.describe``.
+        description: of the scene as it started, and what was added since.
+        scene, seed, objects, clutter: what it was made from; see ``scenes.describe``.
         sawyer: the arm's motors and sensors.
         steps: of time, since the start; a reset takes one.
         camera: RGB-D, its geometry is ``camera.model``.
@@ -84,6 +85,7 @@ class World:
         self._bullet = Bullet(gui)
         self.camera = Camera(model, self._bullet.client, backdrop, lambda: self.time)
         self.scene, self.seed, self.clutter = scene, seed, clutter
+        self.objects = description.objects
         self.start(description)
 
     def reset(self, scene: str, seed: int, objects: int = 0) -> None:
@@ -93,14 +95,15 @@ class World:
             ValueError: there is no such scene, see ``scenes.describe``; the world stays as it was.
         """
         if not objects and scene == self.scene:
-            objects = self.description.objects
+            objects = self.objects
         self.start(describe(scene, seed, objects, self.clutter))
-        self.scene, self.seed = scene, seed
+        self.scene, self.seed, self.objects = scene, seed, self.description.objects
 
     def start(self, description: SceneDescription) -> None:
         """Start anew: arm neutral, things where ``description`` says, at rest."""
         self.steps += 1  # time goes on, so that nothing after a reset has a stamp from before it
         self.description = description
+        self.camera.blind_until = 0.0
         self._bullet.clear()
         add_room(self._bullet, drawn=self._gui)
         self._bodies = [add_thing(self._bullet, thing) for thing in description.things]
@@ -176,6 +179,51 @@ class World:
         """Whether a thing neither moves nor turns."""
         linear, angular = pybullet.getBaseVelocity(self._bodies[index], physicsClientId=self._bullet.client)
         return math.hypot(*linear) < STILL_SPEED and math.hypot(*angular) < STILL_TURN
+
+    def push(self, index: int, force: Iterable[float]) -> None:
+        """Let a force (3,), newtons, act on a thing's centre for one step."""
+        body, client = self._bodies[index], self._bullet.client
+        self._wake(body)
+        pybullet.applyExternalForce(
+            body, -1, list(force), self.positions()[index], pybullet.WORLD_FRAME, physicsClientId=client
+        )
+
+    def throw(self, index: int, velocity: Iterable[float]) -> None:
+        """Give a thing a velocity (3,), metres a second."""
+        self._wake(self._bodies[index])
+        pybullet.resetBaseVelocity(
+            self._bodies[index], list(velocity), [0.0] * 3, physicsClientId=self._bullet.client
+        )
+
+    def limit_speed(self, index: int, speed: float) -> None:
+        """Slow a thing down to ``speed``, metres a second, if it is faster."""
+        linear, _ = pybullet.getBaseVelocity(self._bodies[index], physicsClientId=self._bullet.client)
+        present = math.hypot(*linear)
+        if present > speed:
+            self.throw(index, [value * speed / present for value in linear])
+
+    def place(self, index: int, thing: Thing) -> None:
+        """Put a thing where ``thing`` says, at rest."""
+        pybullet.resetBasePositionAndOrientation(
+            self._bodies[index], thing.position, thing.quaternion, physicsClientId=self._bullet.client
+        )
+        self.throw(index, [0.0] * 3)
+
+    def add(self, thing: Thing) -> int:
+        """Put one more object on the table; gives its index, the one after all other objects."""
+        index = self.description.objects
+        things = self.description.things
+        self.description = replace(self.description, things=(*things[:index], thing, *things[index:]))
+        self._bodies.insert(index, add_thing(self._bullet, thing))
+        return index
+
+    def _wake(self, body: int) -> None:
+        pybullet.changeDynamics(
+            body,
+            -1,
+            activationState=pybullet.ACTIVATION_STATE_WAKE_UP,
+            physicsClientId=self._bullet.client,
+        )
 
     def check(self, task: Task, stable_for: float) -> Verdict:
         """Let ``stable_for`` seconds go by, and judge whether a task was done all that time."""

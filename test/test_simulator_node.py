@@ -18,7 +18,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
 from ros_world import TIMEOUT, RosWorld, wait, wait_until
 from rosgraph_msgs.msg import Clock
-from sawyer_ntp.srv import CheckTask, ResetScene, Step
+from sawyer_ntp.srv import CheckTask, Disturb, ResetScene, Step
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
@@ -57,7 +57,7 @@ class Stack:
         for client in (self.arm, self.gripper):
             assert client.wait_for_server(TIMEOUT)
 
-    def call(self, kind: Any, name: str, **fields: Any) -> Any:
+    def call(self, kind: Any, name: str, /, **fields: Any) -> Any:
         # Kept: rclpy stumbles over what is destroyed while it spins.
         if name not in self.services:
             self.services[name] = self.node.create_client(kind, name)
@@ -258,6 +258,18 @@ def test_a_reset_brings_another_scene_with_as_many_objects_as_asked_for(start: C
     refused = stack.call(ResetScene, "simulator/reset", objects=41)
     assert not refused.success
     assert "4 to 40 objects, not 41" in refused.message
+
+
+def test_disturbances_say_what_they_did_or_why_not(start: Callable[..., Stack]) -> None:
+    stack = start()
+    before = stack.step(0.0)
+    blind = stack.call(Disturb, "simulator/disturb", kind="blind_camera", duration=to_duration(0.5))
+    assert blind.success, blind.message
+    assert stack.step(0.0) == pytest.approx(before + 0.5, abs=0.01)
+    refused = stack.call(Disturb, "simulator/disturb", kind="knock_out")
+    assert not refused.success
+    assert "nothing is held" in refused.message
+    assert stack.call(Disturb, "simulator/disturb", kind="move_object", name="red", seed=3).success
 
 
 def test_camera_frames_clock_and_description_reach_who_comes_late(start: Callable[..., Stack]) -> None:

@@ -23,7 +23,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock as ClockMessage
-from sawyer_ntp.srv import CheckTask, ResetScene, Step
+from sawyer_ntp.srv import CheckTask, Disturb, ResetScene, Step
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header, String
 from std_srvs.srv import SetBool
@@ -158,6 +158,7 @@ class SimulatorNode(Node):
             (Step, "simulator/step", self._on_step),
             (SetBool, "simulator/pause", self._on_pause),
             (CheckTask, "simulator/check_task", self._on_check),
+            (Disturb, "simulator/disturb", self._on_disturb),
         ):
             self.create_service(kind, name, _answering(callback), callback_group=group)
 
@@ -256,6 +257,10 @@ class SimulatorNode(Node):
         if not verdict.done:
             raise jobs.Refused(f"{counts}; not so: {' '.join(verdict.failed)}")
         response.message = f"every relation holds: {counts}"
+
+    def _on_disturb(self, request: Disturb.Request, response: Disturb.Response) -> None:
+        job = jobs.disturb(request.kind, request.name, from_stamp(request.duration), request.seed)
+        response.message = self._engine.run(job)
 
 
 class Publisher:
