@@ -70,6 +70,8 @@ class Arm:
             self.ledger.received += 1
             self.ledger.refused[problem] += 1
             return
+        if self._stream is not None and (self.deaf or now - self._stream.at > self.timeout):
+            self._stream = None  # what comes now is another one
         order = [list(names).index(name) for name in JOINTS]
         place = tuple(position[i] for i in order) if position else tuple(self.positions)
         speed = tuple(velocity[i] for i in order) if velocity else (0.0,) * len(JOINTS)
