@@ -104,7 +104,9 @@ def _solve(options: argparse.Namespace, board: Board, camera: Intrinsics, rows: 
         try:
             views.append(ArmView(row.image.name, row.tool, board.see(row.pixels(), camera)))
         except BoardNotSeen as error:
-            console.print(f"{row.image.name} is left out: {error}", style="yellow", markup=False)
+            console.print(
+                f"{row.image.name} is left out: {error}", style="yellow", markup=False, soft_wrap=True
+            )
     result = calibrate(views, camera, "tcp" if options.on_hand else "base")
     _show(console, result)
     if result.error * 1000 > options.max_error:
@@ -115,13 +117,13 @@ def _solve(options: argparse.Namespace, board: Board, camera: Intrinsics, rows: 
         )
         return 1
     write_calibration(options.output, result, board)
-    console.print(f"written to {options.output}", markup=False)
+    console.print(f"written to {options.output}", markup=False, soft_wrap=True)
     return 0
 
 
 def _show(console: Console, result: Calibration) -> None:
     for name, residual in result.residuals.items():
-        console.print(f"{name}: {residual:.2f} pixels", markup=False)
+        console.print(f"{name}: {residual:.2f} pixels", markup=False, soft_wrap=True)
     position = ", ".join(f"{value:.4f}" for value in result.pose[:3, 3])
     quaternion = ", ".join(
         f"{v:.5f}" for v in Rotation.from_matrix(result.pose[:3, :3]).as_quat(canonical=True)
@@ -135,7 +137,7 @@ def _show(console: Console, result: Calibration) -> None:
         f" {100 * result.scale:.2f} +- {100 * result.scale_error:.2f} % of its size",
     )
     for line in lines:
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _record(options: argparse.Namespace, board: Board) -> None:
@@ -157,10 +159,14 @@ def _record(options: argparse.Namespace, board: Board) -> None:
                     rgb, joints = recorder.capture()
                     seen = board.see(rgb, camera)
                 except (CaptureError, BoardNotSeen) as error:
-                    console.print(f"not taken: {error}", style="yellow", markup=False)
+                    console.print(f"not taken: {error}", style="yellow", markup=False, soft_wrap=True)
                     continue
                 name = folder.add(rgb, joints)
-                console.print(f"{name}: {len(seen.points)} corners{_turned(options.folder)}", markup=False)
+                console.print(
+                    f"{name}: {len(seen.points)} corners{_turned(options.folder)}",
+                    markup=False,
+                    soft_wrap=True,
+                )
     except CaptureError as error:
         raise CommandError(str(error)) from error
 

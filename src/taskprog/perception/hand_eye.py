@@ -26,13 +26,14 @@ def inverse(poses: Floats) -> Floats:
 def turning(tools: Floats) -> Floats:
     """(3,) how much poses (N, 4, 4) turn against each other about three perpendicular axes, largest first.
 
-    Root mean square over all pairs, radians. X and Z can be told apart only if two of the three are not
-    small: about one axis alone, camera and board may both move along it unseen.
+    Root mean square over all pairs, radians; N is at least 2. X and Z can be told apart only if
+    two of the three are not small: about one axis alone, camera and board may both move along it unseen.
     """
     first, second = np.triu_indices(len(tools), 1)
     turns = np.swapaxes(tools[first, :3, :3], 1, 2) @ tools[second, :3, :3]
     vectors = Rotation.from_matrix(turns).as_rotvec()
-    return np.asarray(np.linalg.svd(vectors, compute_uv=False) / np.sqrt(len(vectors)))
+    squares = np.linalg.eigvalsh(vectors.T @ vectors / len(vectors))[::-1]
+    return np.asarray(np.sqrt(np.maximum(squares, 0.0)))
 
 
 def robot_world_hand_eye(tools: Floats, boards: Floats) -> tuple[Floats, Floats]:
