@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pybullet_data
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from taskprog.tasks.goods import (
     CONTAINER_SIZE,
@@ -155,6 +158,19 @@ def add_container(bullet: Bullet, index: int, position: Sequence[float], yaw: fl
     )
     pybullet.changeDynamics(body, -1, lateralFriction=CONTAINER_FRICTION, physicsClientId=bullet.client)
     return body
+
+
+def drawn_points(category: str) -> NDArray[np.float64]:
+    """(N, 3) corners of what is drawn of a good, in its own frame, metres.
+
+    Raises:
+        ValueError: there is no such category.
+    """
+    model = _MODELS[good_of(category).name]
+    lines = (DATA / model.visual).read_text(encoding="utf-8").splitlines()
+    corners = np.array([line.split()[1:4] for line in lines if line.startswith("v ")], np.float64)
+    turn = Rotation.from_euler("x", model.roll)
+    return np.asarray(turn.apply((corners - model.middle) * model.scale))
 
 
 def yaw_quaternion(yaw: float) -> Quaternion:

@@ -1,0 +1,1 @@
+"""Goods and containers in images: the network that finds them, its training and its scores."""

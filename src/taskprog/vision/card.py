@@ -1,0 +1,63 @@
+"""The model card of a detector: what it is for, how it was made, what it cannot do."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+from taskprog.files import written_whole
+from taskprog.tasks.goods import CONTAINER_NAMES, GOOD_NAMES
+from taskprog.vision.network import GoodsNetwork
+from taskprog.vision.train import TrainConfig
+
+CARD = "MODEL_CARD.md"
+WIDTH = 110
+
+
+def write_card(folder: Path, network: GoodsNetwork, config: TrainConfig, seconds: float) -> None:
+    """Write ``MODEL_CARD.md`` into a detector's folder; ``seconds`` of CPU time went into the training."""
+    parameters = sum(p.numel() for p in network.parameters())
+    purpose = (
+        f"Finds {', '.join(GOOD_NAMES)} and {', '.join(CONTAINER_NAMES)} in colour images of the table: for "
+        "each cell of 2x2 pixels of a 320x240 image a class, the place of its thing's middle, yaw and size. "
+        "docs/results/detector.md has figures on unseen images."
+    )
+    made = [
+        f"Data: {config.views} images of {config.views // config.looks} random scenes in PyBullet, rendered "
+        "with random light, colours, camera, room and table, the arm in random poses or a hand before them; "
+        "mirrored, and spoiled by blur, noise, exposure and compression while training. No other images, no "
+        "weights of others.",
+        f"{parameters} parameters; {config.steps} steps of {config.batch} images; {seconds:.0f} s of CPU "
+        f"time; one seed, {config.seed}. Repeatable on one machine with the same number of threads.",
+    ]
+    limits = [
+        "It knows the goods of pybullet_data and containers of four colours, seen from a few centimetres and "
+        "degrees around the simulator's camera; it never saw a real image.",
+        "Its images are about 320x240: goods smaller than about 6 pixels there are not found.",
+        "Containers are told apart by colour alone.",
+    ]
+    command = f"taskprog detector train --seed {config.seed} --views {config.views} --steps {config.steps}"
+    text = [
+        "# Detector of goods and containers",
+        "",
+        *textwrap.wrap(purpose, WIDTH),
+        "",
+        "## How it was made",
+        "```",
+        command,
+        "```",
+        *_bullets(made),
+        "",
+        "## Limits",
+        *_bullets(limits),
+    ]
+    with written_whole(folder / CARD) as partial:
+        partial.write_text("\n".join(text) + "\n", encoding="utf-8")
+
+
+def _bullets(texts: list[str]) -> list[str]:
+    return [
+        line
+        for text in texts
+        for line in textwrap.wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ")
+    ]

@@ -1,0 +1,109 @@
+"""Labelled images as the network learns from them: made smaller, with the truth in cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taskprog.perception.camera import CameraModel
+from taskprog.vision.grid import Grid, cell_centre
+from taskprog.vision.labels import LabelledView
+
+MOST = 64  # things in an image
+POINTWISE = 0.3  # share of images that are made smaller by leaving pixels out, as cheap renderers would
+
+# Columns of a thing's row: its class, the pixel (u, v) and depth (metres) of its middle, its yaw against the
+# ray to it, its length, width and height (metres), and its number of cells.
+LABEL, U, V, DEPTH, YAW, LENGTH, WIDTH, HEIGHT, CELLS = range(9)
+COLUMNS = 9
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """N images of (h, w) pixels and (r, c) cells.
+
+    Attributes:
+        rgb: (N, h, w, 3) uint8.
+        instance: (N, r, c) uint8, 0 for background, else the row of ``things``.
+        depth: (N, r, c) float32, metres, of the pixel in the middle of each cell.
+        things: (N, MOST, COLUMNS) float32; row 0 stands for the background.
+    """
+
+    rgb: NDArray[np.uint8]
+    instance: NDArray[np.uint8]
+    depth: NDArray[np.float32]
+    things: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.rgb)
+
+
+def make_examples(views: Iterable[LabelledView], count: int, rng: np.random.Generator) -> Examples:
+    """``count`` examples from as many views, all of one size.
+
+    Raises:
+        ValueError: there are fewer views, of different sizes, or with too many things.
+    """
+    examples: Examples | None = None
+    done = 0
+    for view in views:
+        grid = Grid(view.camera.width, view.camera.height)
+        if examples is None:
+            examples = _empty(count, grid)
+        if examples.rgb.shape[1:3] != grid.read:
+            raise ValueError(f"views differ in size: {examples.rgb.shape[1:3]} and {grid.read}")
+        _fill(examples, done, view, grid, bool(rng.uniform() < POINTWISE))
+        done += 1
+    if examples is None or done != count:
+        raise ValueError(f"{count} views are needed, got {done}")
+    return examples
+
+
+def allocentric(yaw: float, position: NDArray[np.float64], camera: CameraModel) -> float:
+    """A yaw in frame ``base`` as seen along the ray from the camera to ``position`` (3,); radians."""
+    return yaw - azimuth(position, camera)
+
+
+def azimuth(position: NDArray[np.float64], camera: CameraModel) -> float:
+    """The direction about z of the ray from the camera to ``position`` (3,); radians."""
+    ray = position - camera.origin
+    return float(np.arctan2(ray[1], ray[0]))
+
+
+def _empty(count: int, grid: Grid) -> Examples:
+    return Examples(
+        np.empty((count, *grid.read, 3), np.uint8),
+        np.empty((count, *grid.cells), np.uint8),
+        np.empty((count, *grid.cells), np.float32),
+        np.zeros((count, MOST, COLUMNS), np.float32),
+    )
+
+
+def _fill(examples: Examples, index: int, view: LabelledView, grid: Grid, pointwise: bool) -> None:
+    if len(view.things) >= MOST:
+        raise ValueError(f"a view has {len(view.things)} things; at most {MOST - 1} are learned from")
+    k = grid.shrink
+    height, width = grid.read
+    if pointwise:
+        examples.rgb[index] = view.rgb[::k, ::k][:height, :width]
+    else:
+        examples.rgb[index] = grid.smaller(view.rgb)
+    instance = grid.sampled(view.instance)
+    examples.instance[index] = instance
+    examples.depth[index] = grid.sampled(view.depth)
+    cells = np.bincount(instance.ravel(), minlength=MOST)
+    shift = 0.0 if pointwise else (k - 1) / 2
+    for i, thing in enumerate(view.things):
+        (pixel,), (depth,) = view.camera.project(thing.position[None])
+        u, v = (pixel - shift) / k
+        yaw = allocentric(thing.yaw, thing.position, view.camera)
+        row = (thing.label, u, v, depth, yaw, *thing.size, cells[i + 1])
+        examples.things[index, i + 1] = row
+
+
+def cell_grid(rows: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(rows, 1) v and (1, columns) u of the cells' middles, pixels of the network's input."""
+    return cell_centre(np.arange(rows))[:, None], cell_centre(np.arange(columns))[None, :]

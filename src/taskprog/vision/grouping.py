@@ -1,0 +1,140 @@
+"""From the network's answer for each cell to things: cells that vote for one middle belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from taskprog.vision.examples import cell_grid
+from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
+from taskprog.vision.network import BEYOND, DEPTHS, FOURFOLD, OFFSET, PIXELS, SIZE, SIZES, TWICE
+
+Floats = NDArray[np.float32]
+
+MIN_CELLS = 3  # of a good
+MIN_CONTAINER_CELLS = 30
+SPREAD = 1.0  # pixels, standard deviation of a vote
+RADIUS = 4.0  # pixels of the network's input: votes of one good are no farther from its middle
+CONTAINER_RADIUS = 20.0
+APART = 5  # pixels along u or v: middles of two goods are not nearer
+MIN_VOTES = 0.12  # votes a square pixel at a middle
+CLEAR = 0.5  # how clearly cells agree on twice the yaw, 0 to 1, where that says which side is longer
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """The cells of one thing, and what they say on the whole.
+
+    Attributes:
+        label: index into ``CLASSES``.
+        confidence: 0 to 1, mean probability of that class.
+        rows, columns: (N,) of the cells.
+        middle: (2,) pixel (u, v) of the network's input where the thing's middle is.
+        beyond: (N,) metres along the optical axis from each cell's surface to the thing's middle.
+        yaw: against the ray to the thing, of its longer side, radians.
+        size: (3,) length, width and height, metres.
+    """
+
+    label: int
+    confidence: float
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    middle: Floats
+    beyond: Floats
+    yaw: float
+    size: Floats
+
+
+def group(output: Floats) -> list[Group]:
+    """The things in an image, goods first.
+
+    Args:
+        output: (r, c, OUTPUTS), the network's answer.
+    """
+    scores = output[..., : len(CLASSES)]
+    best = scores.argmax(axis=2)
+    v_axis, u_axis = cell_grid(*best.shape)
+    found = []
+    rows, columns = np.nonzero((best > 0) & (best < FIRST_CONTAINER))
+    values = output[rows, columns]
+    votes = _votes(values, rows, columns, u_axis, v_axis)
+    shape = (2 * best.shape[0], 2 * best.shape[1])
+    peaks = _peaks(votes, shape)
+    if len(peaks):
+        apart = np.linalg.norm(votes[:, None] - peaks[None], axis=2)
+        nearest = apart.argmin(axis=1)
+        nearest[apart.min(axis=1) > RADIUS] = -1
+        for i in range(len(peaks)):
+            mine = np.flatnonzero(nearest == i)
+            if len(mine) >= MIN_CELLS:
+                found.append(
+                    _group(values[mine], rows[mine], columns[mine], votes[mine], slice(1, FIRST_CONTAINER))
+                )
+    for label in range(FIRST_CONTAINER, len(CLASSES)):
+        rows, columns = np.nonzero(best == label)
+        if len(rows) < MIN_CONTAINER_CELLS:
+            continue
+        values = output[rows, columns]
+        votes = _votes(values, rows, columns, u_axis, v_axis)
+        mine = np.flatnonzero(np.linalg.norm(votes - np.median(votes, axis=0), axis=1) < CONTAINER_RADIUS)
+        if len(mine) >= MIN_CONTAINER_CELLS:
+            found.append(
+                _group(values[mine], rows[mine], columns[mine], votes[mine], slice(label, label + 1))
+            )
+    return found
+
+
+def _votes(
+    values: Floats,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    u_axis: NDArray[np.float64],
+    v_axis: NDArray[np.float64],
+) -> Floats:
+    at = np.stack([u_axis[0, columns], v_axis[rows, 0]], axis=1)
+    return np.asarray(at + values[:, OFFSET] * PIXELS, np.float32)
+
+
+def _peaks(votes: Floats, shape: tuple[int, int]) -> Floats:
+    """(K, 2) where votes (N, 2) gather in an image of this shape, pixels."""
+    height, width = shape
+    counts = np.zeros(shape, np.float32)
+    u, v = np.rint(votes).astype(np.int64).T
+    inside = (u >= 0) & (u < width) & (v >= 0) & (v < height)
+    np.add.at(counts, (v[inside], u[inside]), 1.0)
+    density = cv2.GaussianBlur(counts, (0, 0), SPREAD)
+    highest = cv2.dilate(density, np.ones((APART, APART), np.uint8))
+    v, u = np.nonzero((density >= highest) & (density > MIN_VOTES))
+    return np.stack([u, v], axis=1).astype(np.float32)
+
+
+def _group(
+    values: Floats,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    votes: Floats,
+    among: slice,
+) -> Group:
+    scores = values[:, : len(CLASSES)]
+    chances = np.exp(scores - scores.max(axis=1, keepdims=True))
+    chances = (chances / chances.sum(axis=1, keepdims=True)).mean(axis=0)
+    label = int(among.start + chances[among].argmax())
+    twice, fourfold = values[:, TWICE].mean(axis=0), values[:, FOURFOLD].mean(axis=0)
+    yaw = 0.5 * np.arctan2(twice[1], twice[0])
+    if np.linalg.norm(fourfold) > CLEAR:
+        square = 0.25 * np.arctan2(fourfold[1], fourfold[0])
+        if np.linalg.norm(twice) < CLEAR:  # as long as wide
+            yaw = square
+    return Group(
+        label,
+        float(chances[label]),
+        rows,
+        columns,
+        np.median(votes, axis=0),
+        values[:, BEYOND] * DEPTHS,
+        float(yaw),
+        np.median(values[:, SIZE], axis=0) * SIZES,
+    )

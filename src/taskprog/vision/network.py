@@ -1,0 +1,93 @@
+"""The detector's network: for each cell of 2x2 pixels a class, and votes for its thing's pose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from taskprog.vision.labels import CLASSES
+
+# Channels after the classes: where the thing's middle is from here, (u, v) in PIXELS and metres beyond this
+# cell's surface in DEPTHS; twice and four times its yaw as cosine and sine; its size in SIZES.
+OFFSET = slice(len(CLASSES), len(CLASSES) + 2)
+BEYOND = OFFSET.stop
+TWICE = slice(BEYOND + 1, BEYOND + 3)
+FOURFOLD = slice(TWICE.stop, TWICE.stop + 2)
+SIZE = slice(FOURFOLD.stop, FOURFOLD.stop + 3)
+OUTPUTS = SIZE.stop
+
+PIXELS = 8.0  # pixels of the network's input for an output of 1
+DEPTHS = 0.02  # metres for an output of 1
+SIZES = 0.05  # metres for an output of 1
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Channels at half, a quarter, an eighth and a sixteenth of the input's resolution."""
+
+    widths: tuple[int, int, int, int] = (24, 40, 64, 96)
+
+
+class Unit(nn.Module):
+    """Convolution, normalisation, rectification; with ``skip``, what came in is added."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, size: int = 3, skip: bool = False) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(outputs)
+        self.skip = skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.relu(self.norm(self.conv(x)))
+        return x + y if self.skip else y
+
+    def fuse(self) -> None:
+        """Make convolution and normalisation one; for inference only."""
+        if isinstance(self.norm, nn.BatchNorm2d):
+            self.conv, self.norm = fuse_conv_bn_eval(self.conv, self.norm), nn.Identity()
+
+
+class GoodsNetwork(nn.Module):
+    """An encoder down to a sixteenth, and back up to half the resolution, with skips added on the way."""
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        a, b, c, d = config.widths
+        self.stem = Unit(3, a, stride=2, size=5)
+        self.quarter = nn.Sequential(Unit(a, b, stride=2), Unit(b, b, skip=True), Unit(b, b, skip=True))
+        self.eighth = nn.Sequential(Unit(b, c, stride=2), Unit(c, c, skip=True), Unit(c, c, skip=True))
+        self.sixteenth = nn.Sequential(Unit(c, d, stride=2), Unit(d, d, skip=True), Unit(d, d, skip=True))
+        self.to_eighth, self.at_eighth = nn.Conv2d(d, c, 1), Unit(c, c, skip=True)
+        self.to_quarter = nn.Conv2d(c, b, 1)
+        self.at_quarter = nn.Sequential(Unit(b, b, skip=True), Unit(b, b, skip=True))
+        self.to_half, self.past_half = nn.Conv2d(b, a, 1), nn.Conv2d(a, a, 1)
+        self.at_half = nn.Sequential(Unit(a, a, skip=True), Unit(a, a, skip=True))
+        self.head = nn.Conv2d(a, OUTPUTS, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, OUTPUTS, h / 2, w / 2) for images (N, 3, h, w), 0 to 1; h and w multiples of 16."""
+        half = self.stem(images - 0.5)
+        quarter = self.quarter(half)
+        eighth = self.eighth(quarter)
+        x = self.sixteenth(eighth)
+        x = self.at_eighth(_up(self.to_eighth(x)) + eighth)
+        x = self.at_quarter(_up(self.to_quarter(x)) + quarter)
+        x = self.at_half(_up(self.to_half(x)) + self.past_half(half))
+        out: Tensor = self.head(x)
+        return out
+
+    def fuse(self) -> None:
+        """Fold normalisations into convolutions; for inference only."""
+        self.eval()
+        for module in self.modules():
+            if isinstance(module, Unit):
+                module.fuse()
+
+
+def _up(x: Tensor) -> Tensor:
+    return interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
