@@ -92,6 +92,7 @@ class StackClient:
         timeout: float,
         planner: str = "",
         max_seconds: float = 0.0,
+        max_steps: int = 0,
         preempt: bool = False,
     ) -> ExecuteTask.Result:
         """Send a goal and wait for its result; ``cancel`` cancels it.
@@ -101,7 +102,11 @@ class StackClient:
             taskprog.nodes.call.ActionError: the planner died, or nothing came within ``timeout`` seconds.
         """
         goal = ExecuteTask.Goal(
-            specification=specification, planner=planner, max_seconds=max_seconds, preempt=preempt
+            specification=specification,
+            planner=planner,
+            max_seconds=max_seconds,
+            max_steps=max_steps,
+            preempt=preempt,
         )
         self._rejected.clear()
         try:
@@ -112,13 +117,13 @@ class StackClient:
             self._rejected.wait(1.0)
             raise ActionRejected(self._rejection or str(error)) from error
 
-    def reset(self, scene: str, seed: int) -> None:
-        """Put the simulated world back to a start layout.
+    def reset(self, scene: str, seed: int, objects: int = 0) -> None:
+        """Put the simulated world back to a start layout; ``objects`` 0 leaves their number to the scene.
 
         Raises:
             ValueError: the simulator refused.
         """
-        self._service(self._reset, ResetScene.Request(scene=scene, seed=seed))
+        self._service(self._reset, ResetScene.Request(scene=scene, seed=seed, objects=objects))
 
     def step(self, seconds: float) -> None:
         """Let simulated time go on."""

@@ -17,30 +17,37 @@ from taskprog.cli.client import StackClient, video_specification
 from taskprog.cli.interrupt import cancel_on_interrupt
 from taskprog.cli.main import CommandError
 from taskprog.cli.record import ACTORS, record_video
-from taskprog.cli.stack import StackOptions, running
+from taskprog.cli.stack import DETECTORS, StackOptions, running, task_limits
 from taskprog.cli.supervisor import NodeDied
 from taskprog.machine import CancelToken, Event, EventKind, Trace
 from taskprog.nodes.call import ActionError
 from taskprog.nodes.convert import from_stamp
-from taskprog.tasks.block_stacking import StackingTask, generate_tasks
+from taskprog.tasks.families import FAMILIES
+from taskprog.tasks.family import TEST, Task
 from taskprog.view.side_by_side import side_by_side
 from taskprog.view.tree import TraceTree
 
 STABLE_FOR = 2.0  # seconds of simulated time that a finished task must stay finished
-RUN_TIMEOUT = 900.0  # seconds of wall time
 VIDEO_LAYOUT_OFFSET = 100_000  # the video is filmed in another start layout than the robot finds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
     parser.add_argument(
-        "--task", default="", help='what to stack, such as "2>6 7>1"; default: one by the seed'
+        "--task",
+        default="",
+        help='what to do, such as "2>6 7>1" or "duck>container_1 ..."; default: one by the seed',
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of the start layout, and of the task if none is given"
     )
-    parser.add_argument("--scene", default="block_stacking", help="scene of the simulator")
-    parser.add_argument("--actor", choices=ACTORS, default="hand", help="who moves the cubes in the video")
+    parser.add_argument(
+        "--scene", choices=tuple(DETECTORS), default="block_stacking", help="kind of task, and its scene"
+    )
+    parser.add_argument(
+        "--objects", type=int, default=0, help="on the table; default: the scene's own number"
+    )
+    parser.add_argument("--actor", choices=ACTORS, default="hand", help="who moves things in the video")
     parser.add_argument("--gui", action="store_true", help="open PyBullet's window, in real time")
     parser.add_argument("--checkpoint", default="", help="folder of a policy; default: the shipped one")
     parser.add_argument(
@@ -72,17 +79,24 @@ def run(options: argparse.Namespace) -> int:
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     began = time.monotonic()
-    console.rule(f"[bold]block stacking: {task.describe()}")
+    console.rule(f"[bold]{options.scene.replace('_', ' ')}: {task}")
     video = folder / "task.mp4"
     record_video(task, options.seed + VIDEO_LAYOUT_OFFSET, options.actor, video)
     console.print(f"task video   {video} ({options.actor}, {time.monotonic() - began:.0f} s)")
-    stack = StackOptions(folder, options.scene, options.seed, options.gui, checkpoint=options.checkpoint)
+    stack = StackOptions(
+        folder,
+        options.scene,
+        options.seed,
+        options.gui,
+        checkpoint=options.checkpoint,
+        objects=options.objects,
+    )
     try:
         with Live(console=console, refresh_per_second=8, vertical_overflow="visible") as live:
             progress = Progress(live, TraceTree(Trace("ntp", str(task))))
             with running(stack, progress) as (_, client):
                 sent = time.monotonic()
-                result = _execute(client, video, str(task))
+                result = _execute(client, video, str(task), options.objects)
                 ran = time.monotonic() - sent
                 progress.finished.wait(2.0)
                 verdict = client.check_task(str(task), STABLE_FOR)
@@ -104,21 +118,24 @@ def run(options: argparse.Namespace) -> int:
     return 0 if done else 1
 
 
-def _task(options: argparse.Namespace) -> StackingTask:
+def _task(options: argparse.Namespace) -> Task:
+    family = FAMILIES[options.scene]
     if not options.task:
         # The test half: never seen in training.
-        return generate_tasks(seed=options.seed + 1, n=1, half="test")[0]
+        return family.tasks(options.seed + 1, 1, TEST)[0]
     try:
-        return StackingTask.parse(options.task)
+        return family.parse(options.task)
     except ValueError as error:
         raise CommandError(f"--task {options.task!r}: {error}") from error
 
 
-def _execute(client: StackClient, video: Path, label: str) -> ExecuteTask.Result:
-    cancel = CancelToken()
+def _execute(client: StackClient, video: Path, label: str, objects: int) -> ExecuteTask.Result:
+    cancel, limits = CancelToken(), task_limits(objects)
     specification = video_specification(video.read_bytes(), label)
     with cancel_on_interrupt(cancel):
-        result = client.execute(specification, cancel, RUN_TIMEOUT)
+        result = client.execute(
+            specification, cancel, limits.wall_seconds, "", limits.robot_seconds, limits.steps
+        )
     if cancel.cancelled:
         raise KeyboardInterrupt
     return result

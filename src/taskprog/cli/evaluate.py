@@ -184,16 +184,15 @@ def _physics(
 ) -> dict[str, Any]:
     if not options.vision:
         raise CommandError("--world physics needs --vision: the stack sees through its cameras only")
-    from taskprog.tasks.block_stacking import BlockStacking, StackingTask
-
-    stacking = [task for task in tasks if isinstance(task, StackingTask)]
-    if family != BlockStacking():
-        raise CommandError("--world physics knows block stacking with eight cubes only")
     from taskprog.cli import evaluate_physics
+    from taskprog.cli.stack import DETECTORS
 
-    episodes = evaluate_physics.evaluate(
-        stacking, options.seed, options.actor, str(checkpoint), options.output, bars
-    )
+    if family.name not in DETECTORS:
+        raise CommandError(f"--world physics knows {' and '.join(DETECTORS)} only")
+    if options.ray is not None:
+        raise CommandError("--world physics runs on this machine: use --jobs, not --ray")
+    physics = evaluate_physics.Physics(family, options.seed, options.actor, str(checkpoint), options.output)
+    episodes = evaluate_physics.evaluate(physics, tasks, options.jobs, bars)
     successes = sum(episode.success for episode in episodes)
     return {
         "n": len(episodes),
@@ -205,6 +204,10 @@ def _physics(
         "decisions": None,
         "primitives": sum(episode.primitives for episode in episodes) / len(episodes),
         "simulated_seconds": sum(episode.simulated_seconds for episode in episodes) / len(episodes),
+        "wall_seconds": sum(episode.wall_seconds for episode in episodes) / len(episodes),
+        "objects_right": sum(episode.right for episode in episodes),
+        "objects_wrong": sum(episode.wrong for episode in episodes),
+        "relations_failed": sum(len(episode.failed) for episode in episodes),
         "failures": [asdict(episode) for episode in episodes if not episode.success],
     }
 

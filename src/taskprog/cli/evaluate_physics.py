@@ -8,34 +8,37 @@ perception ever sees the simulator's state.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rich.progress import Progress
 from sawyer_ntp.action import ExecuteTask
 
 from taskprog.cli.client import StackClient, video_specification
 from taskprog.cli.record import record_video
-from taskprog.cli.stack import StackOptions, running
+from taskprog.cli.stack import StackOptions, running, task_limits
 from taskprog.cli.supervisor import NodeDied
-from taskprog.machine import CancelToken, Demonstration, Event, EventKind, OutcomeCode, RunCode
+from taskprog.machine import CancelToken, Event, EventKind, OutcomeCode, RunCode
 from taskprog.nodes.call import ActionError
 from taskprog.nodes.convert import from_stamp
-from taskprog.perception.camera import CameraModel
-from taskprog.perception.task_video import TaskVideoError, read_task_video
-from taskprog.tasks.block_stacking import GRASP_OFFSET, StackingTask, demonstrated_steps
-from taskprog.tasks.table_top import CAMERA_SIZE, CUBE_NAMES
+from taskprog.nodes.specification import SpecificationError, read_specification
+from taskprog.tasks.block_stacking import demonstrated_steps
+from taskprog.tasks.carrying import GRASP_OFFSET, steps_into
+from taskprog.tasks.family import Family, Task
 
 STABLE_FOR = 2.0  # seconds of simulated time
-EPISODE_TIMEOUT = 600.0  # seconds of wall time
+LOOK = 0.5  # seconds of wall time between two looks at what other processes have done
 SETTLE = 1.0  # seconds of simulated time after a reset, for the cameras to see the new layout
 VIDEO_LAYOUT_OFFSET = 100_000
 
 # Why an episode failed; the first that applies.
-WRONG_PICK = "wrong pick"  # moved a cube that the task does not move
-WRONG_DECISION = "wrong decision"  # put a cube where the task does not want it, or stopped too early
+WRONG_PICK = "wrong pick"  # moved something that the task does not move
+WRONG_DECISION = "wrong decision"  # put something where the task does not want it, or stopped too early
 TIMEOUT = "timeout"  # the program did not return by itself
 DROPPED, TOPPLED = "dropped", "toppled"  # and was not put right before the program returned
 PERCEPTION, ROBOT = "perception", "robot"
@@ -44,7 +47,12 @@ CAUSES = (WRONG_DECISION, WRONG_PICK, DROPPED, TOPPLED, PERCEPTION, TIMEOUT, ROB
 
 @dataclass(frozen=True)
 class Episode:
-    """One task tried. ``cause`` is one of ``CAUSES``, or empty on success."""
+    """One task tried.
+
+    Attributes:
+        cause: one of ``CAUSES``, or empty on success.
+        failed: relations that do not hold; ``right`` of them do, ``wrong`` things are in a wrong container.
+    """
 
     task: str
     seed: int
@@ -55,40 +63,99 @@ class Episode:
     primitives: int
     simulated_seconds: float
     wall_seconds: float
+    right: int = 0
+    wrong: int = 0
 
 
-def evaluate(
-    tasks: Sequence[StackingTask], seed: int, actor: str, checkpoint: str, folder: Path, progress: Progress
-) -> list[Episode]:
-    """Try every task once; episodes already in ``folder/episodes.jsonl`` (an interrupted run) are kept.
+@dataclass(frozen=True)
+class Physics:
+    """What is tried, and how.
 
-    Task i is filmed in layout ``seed + 100000 + i`` and done in layout ``seed + i``.
+    Attributes:
+        family: of the tasks; its size ``objects``, if it has one, is how many are on the table.
+        seed: task i is filmed in the layout ``seed + 100000 + i`` and done in ``seed + i``.
+        actor: who moves things in the videos.
+        checkpoint: folder of the policy.
+        folder: for videos and logs; episodes in its episodes.jsonl (an interrupted run) are kept.
     """
+
+    family: Family
+    seed: int
+    actor: str
+    checkpoint: str
+    folder: Path
+
+    @property
+    def objects(self) -> int:
+        """That are on the table; 0 for the scene's own number."""
+        return int(getattr(self.family, "objects", 0))
+
+
+def evaluate(physics: Physics, tasks: Sequence[Task], jobs: int, progress: Progress) -> list[Episode]:
+    """Try every task once, in ``jobs`` worlds side by side, each with nodes of its own."""
+    folder = physics.folder
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "episodes.jsonl"
     done = {(e.task, e.seed): e for e in _load(log)}
+    layouts = [(task, physics.seed + i) for i, task in enumerate(tasks)]
     bar = progress.add_task("physics", total=len(tasks))
-    pending = [(task, seed + i) for i, task in enumerate(tasks) if (str(task), seed + i) not in done]
-    progress.advance(bar, len(tasks) - len(pending))
-    successes = sum(e.success for e in done.values())
-    while pending:
-        try:
-            for episode in _episodes(pending, actor, checkpoint, folder):
-                done[episode.task, episode.seed] = episode
-                with log.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(episode)) + "\n")
-                pending = pending[1:]
-                successes += episode.success
-                progress.update(bar, advance=1, description=f"physics {successes}/{len(done)}")
-        except (NodeDied, ActionError) as error:
-            # The stack itself broke: that episode failed, and the next one gets a fresh stack.
-            task, layout = pending.pop(0)
-            episode = Episode(str(task), layout, False, ROBOT, str(error), (), 0, 0.0, 0.0)
+
+    def show(episode: Episode | None = None) -> None:
+        if episode is not None:
             done[episode.task, episode.seed] = episode
             with log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(episode)) + "\n")
-            progress.advance(bar)
-    return [done[str(task), seed + i] for i, task in enumerate(tasks)]
+        successes = sum(e.success for e in done.values())
+        progress.update(bar, completed=len(done), description=f"physics {successes}/{len(done)}")
+
+    show()
+    pending = [(task, layout) for task, layout in layouts if (str(task), layout) not in done]
+    if jobs == 1:
+        for episode in run_episodes(physics, pending):
+            show(episode)
+    else:
+        for episode in _side_by_side(physics, pending, jobs):
+            show(episode)
+    return [done[str(task), layout] for task, layout in layouts]
+
+
+def _side_by_side(physics: Physics, pending: Sequence[tuple[Task, int]], jobs: int) -> Iterator[Episode]:
+    """The episodes of several processes, as they come."""
+    context = multiprocessing.get_context("spawn")  # ROS and torch do not survive a fork
+    with ProcessPoolExecutor(jobs, context) as workers, context.Manager() as manager:
+        ended = manager.Queue()
+        running: set[Future[None]] = set()
+        for worker in range(jobs):
+            own = replace(physics, folder=physics.folder / f"world_{worker}")
+            running.add(workers.submit(_run_part, own, pending[worker::jobs], ended))
+        left = len(pending)
+        while left:
+            finished, running = wait(running, LOOK if running else 0.0, FIRST_COMPLETED)
+            while not ended.empty():
+                left -= 1
+                yield ended.get()
+            for future in finished:
+                future.result()  # raises what the process raised
+            if not running and ended.empty() and left:
+                raise RuntimeError(f"{left} episodes were lost")
+
+
+def _run_part(physics: Physics, pending: Sequence[tuple[Task, int]], ended: Any) -> None:
+    for episode in run_episodes(physics, pending):
+        ended.put(episode)
+
+
+def run_episodes(physics: Physics, pending: Sequence[tuple[Task, int]]) -> Iterator[Episode]:
+    """Try tasks in their layouts; where the stack itself breaks, the next one gets a fresh stack."""
+    pending = list(pending)
+    while pending:
+        try:
+            for episode in _episodes(physics, pending):
+                pending = pending[1:]
+                yield episode
+        except (NodeDied, ActionError) as error:
+            task, layout = pending.pop(0)
+            yield Episode(str(task), layout, False, ROBOT, str(error), (), 0, 0.0, 0.0)
 
 
 def _load(log: Path) -> Iterator[Episode]:
@@ -99,55 +166,67 @@ def _load(log: Path) -> Iterator[Episode]:
         yield Episode(**data | {"failed": tuple(data["failed"])})
 
 
-def _episodes(
-    pending: Sequence[tuple[StackingTask, int]], actor: str, checkpoint: str, folder: Path
-) -> Iterator[Episode]:
+def _episodes(physics: Physics, pending: Sequence[tuple[Task, int]]) -> Iterator[Episode]:
     events: list[Event] = []
-    options = StackOptions(folder, seed=pending[0][1], record=False, checkpoint=checkpoint)
+    options = StackOptions(
+        physics.folder,
+        physics.family.name,
+        pending[0][1],
+        record=False,
+        checkpoint=physics.checkpoint,
+        objects=physics.objects,
+    )
     with running(options, events.append) as (supervisor, client):
         for task, seed in list(pending):
             supervisor.check()
-            video = folder / "videos" / f"{seed:05d}.mp4"
+            video = physics.folder / "videos" / f"{seed:05d}.mp4"
             video.parent.mkdir(exist_ok=True)
-            record_video(task, seed + VIDEO_LAYOUT_OFFSET, actor, video)
+            record_video(task, seed + VIDEO_LAYOUT_OFFSET, physics.actor, video)
             events.clear()
-            yield _episode(client, events, task, seed, video)
+            yield _episode(physics, client, events, task, seed, video)
 
 
-def _episode(client: StackClient, events: list[Event], task: StackingTask, seed: int, video: Path) -> Episode:
+def _episode(
+    physics: Physics, client: StackClient, events: list[Event], task: Task, seed: int, video: Path
+) -> Episode:
     began = time.monotonic()
-    client.reset("block_stacking", seed)
+    client.reset(physics.family.name, seed, physics.objects)
     client.step(SETTLE)
+    specification = video_specification(video.read_bytes(), str(task))
+    limits = task_limits(physics.objects)
     result = client.execute(
-        video_specification(video.read_bytes(), str(task)), CancelToken(), EPISODE_TIMEOUT
+        specification, CancelToken(), limits.wall_seconds, "", limits.robot_seconds, limits.steps
     )
     verdict = client.check_task(str(task), STABLE_FOR)
     success = bool(verdict.success) and result.error_code == ExecuteTask.Result.SUCCEEDED
+    cause = "" if success else cause_of_failure(physics.family, task, list(events), result.error_code, video)
     return Episode(
         task=str(task),
         seed=seed,
         success=success,
-        cause="" if success else cause_of_failure(task, list(events), result.error_code, video),
+        cause=cause,
         message=f"{result.message}; {verdict.message}",
         failed=tuple(verdict.failed),
         primitives=result.primitives,
         simulated_seconds=from_stamp(result.duration),
         wall_seconds=time.monotonic() - began,
+        right=len(verdict.right),
+        wrong=len(verdict.wrong),
     )
 
 
-def cause_of_failure(task: StackingTask, events: Sequence[Event], code: int, video: Path) -> str:
+def cause_of_failure(family: Family, task: Task, events: Sequence[Event], code: int, video: Path) -> str:
     """The first thing that went wrong, as one of ``CAUSES``."""
     if code in (ExecuteTask.Result.BAD_SPECIFICATION, RunCode.NO_OBSERVATION):
         return PERCEPTION
     if code == RunCode.PLANNER_ERROR:
-        return WRONG_DECISION if _read_rightly(task, video) else PERCEPTION
+        return WRONG_DECISION if _read_rightly(family, task, video) else PERCEPTION
     if code in (RunCode.ROBOT_STOPPED, RunCode.PRIMITIVE_FAILED, RunCode.CANCELLED):
         return ROBOT
-    wanted = {(CUBE_NAMES[a], CUBE_NAMES[b]) for a, b in task.relations}
+    wanted = set(task.named)
     for picked, placed in moves(events):
         if (picked, placed) not in wanted:
-            if not _read_rightly(task, video):
+            if not _read_rightly(family, task, video):
                 return PERCEPTION
             return WRONG_DECISION if picked in {a for a, _ in wanted} else WRONG_PICK
     if any(e.outcome == OutcomeCode.NOTHING_HELD.name for e in events):
@@ -169,9 +248,14 @@ def moves(events: Iterable[Event]) -> Iterator[tuple[str, str]]:
                 yield picked, name
 
 
-def _read_rightly(task: StackingTask, video: Path) -> bool:
+def _read_rightly(family: Family, task: Task, video: Path) -> bool:
     try:
-        demonstration: Demonstration = read_task_video(video, CameraModel.table_top(*CAMERA_SIZE))
-    except TaskVideoError:
+        demonstration = read_specification(video_specification(video.read_bytes(), str(task)), family)
+    except SpecificationError:
         return False
-    return demonstrated_steps(demonstration) == tuple((CUBE_NAMES[a], CUBE_NAMES[b]) for a, b in task.steps)
+    shown = (
+        steps_into(demonstration, family.receptacles)
+        if family.receptacles
+        else demonstrated_steps(demonstration)
+    )
+    return shown == task.named

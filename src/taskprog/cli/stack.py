@@ -13,6 +13,23 @@ from taskprog.cli.supervisor import NodeSpec, Supervisor, Value, isolated_enviro
 from taskprog.machine import Event
 
 READY_TIMEOUT = 90.0  # seconds of wall time for all nodes to come up
+# What perception looks for in each family of tasks; a family's scene has its name.
+DETECTORS = {"block_stacking": "cubes", "order_fulfilment": "goods"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one task: decisions, seconds on the robot's clock, seconds of wall time."""
+
+    steps: int
+    robot_seconds: float
+    wall_seconds: float
+
+
+def task_limits(objects: int) -> Limits:
+    """Ample for a task with so many objects to be carried (0: as few as cubes), mishaps included."""
+    many = max(objects, 8)
+    return Limits(50 * many, 100.0 * many, 90.0 * many)
 
 
 @dataclass(frozen=True)
@@ -22,22 +39,27 @@ class StackOptions:
     Attributes:
         folder: for logs and recordings.
         record: whether to start the recorder.
-        checkpoint: folder of the policy; empty for the shipped one.
+        family: of the tasks; its scene, detector and policy are used.
+        objects: on the table; 0 for the scene's own number.
+        clutter: let some of them touch.
+        checkpoint: folder of the policy; empty for the family's shipped one.
     """
 
     folder: Path
-    scene: str = "block_stacking"
+    family: str = "block_stacking"
     seed: int = 0
     gui: bool = False
     pace: str = "lockstep"
     record: bool = True
     checkpoint: str = ""
+    objects: int = 0
+    clutter: bool = False
 
 
 def nodes(options: StackOptions) -> list[NodeSpec]:
     """The nodes of the simulated stack, in order of starting."""
     simulated: dict[str, Value] = {"use_sim_time": True}
-    planner = dict(simulated)
+    planner = simulated | {"family": options.family}
     if options.checkpoint:
         planner["checkpoint"] = options.checkpoint
     specs = [
@@ -45,12 +67,14 @@ def nodes(options: StackOptions) -> list[NodeSpec]:
             "simulator",
             {
                 "gui": options.gui,
-                "scene": options.scene,
+                "scene": options.family,
+                "objects": options.objects,
+                "clutter": options.clutter,
                 "seed": options.seed,
                 "pace": "realtime" if options.gui else options.pace,
             },
         ),
-        NodeSpec("perception", simulated),
+        NodeSpec("perception", simulated | {"detector": DETECTORS[options.family]}),
         NodeSpec("executor", simulated),
         NodeSpec("planner", planner),
     ]

@@ -1,4 +1,4 @@
-"""Node ``perception``: cubes from the camera's images, tracked, as ``objects``.
+"""Node ``perception``: cubes, or goods and containers, from the camera's images, tracked, as ``objects``.
 
 Subscribes to ``camera/color/image_raw``, ``camera/depth/image_raw`` and ``camera/color/camera_info``; a
 colour and a depth image belong together when their stamps are equal. Publishes ``objects`` for every such
@@ -7,7 +7,8 @@ pair, stamped as they are, and ``perception/debug_image`` while somebody looks a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,17 @@ from taskprog.nodes.heartbeat import Heartbeat
 from taskprog.nodes.images import camera_model, colour_message, colour_of, depth_of
 from taskprog.nodes.parameters import declare
 from taskprog.nodes.qos import CAMERA, NEWEST
+from taskprog.nodes.specification import goods_detector
 from taskprog.nodes.spin import run
+from taskprog.perception.calibration_file import read_calibration
 from taskprog.perception.camera import CameraModel, look_at
-from taskprog.perception.detection import CubeDetector
+from taskprog.perception.eyes import AlikeEyes, CubeEyes, Eyes
 from taskprog.perception.overlay import draw_tracks
-from taskprog.perception.tracking import ObjectTracker, Track
+from taskprog.perception.tracking import Track
 from taskprog.tasks.table_top import CAMERA_EYE, CAMERA_TARGET
 
 FRAME = "base"
-DETECTORS = ("cubes",)
+DETECTORS = ("cubes", "goods")
 WAITING = 4  # images of one kind that wait for their partner; older ones are given up
 WARN_PERIOD = 5.0  # seconds between warnings of one kind
 
@@ -46,16 +49,21 @@ class PerceptionNode(Node):
 
     def __init__(self, **options: Any) -> None:
         super().__init__("perception", **options)
-        declare(self, "detector", "cubes", "what is looked for", choices=DETECTORS)
+        kind = declare(self, "detector", "cubes", "what is looked for", choices=DETECTORS)
+        self._make_eyes: Callable[[CameraModel], Eyes] = (
+            CubeEyes if kind == "cubes" else lambda camera: AlikeEyes(goods_detector(camera))
+        )
         pose = declare(
             self,
             "camera_pose",
             _as_list(look_at(CAMERA_EYE, CAMERA_TARGET)),
             f"the camera's optical frame in {FRAME}: x y z (metres), qx qy qz qw",
         )
-        self._pose = _as_matrix(pose)
-        self._detector: CubeDetector | None = None
-        self._tracker = ObjectTracker()
+        calibration = declare(
+            self, "calibration_file", "", "what taskprog calibrate wrote; its pose takes camera_pose's place"
+        )
+        self._pose = read_calibration(Path(calibration)).pose if calibration else _as_matrix(pose)
+        self._eyes: Eyes | None = None
         self._colours: dict[Stamp, Image] = {}
         self._depths: dict[Stamp, Image] = {}
         self._last: tuple[Stamp, DetectedObjects] | None = None
@@ -82,13 +90,13 @@ class PerceptionNode(Node):
     @property
     def camera(self) -> CameraModel | None:
         """The camera, once its ``camera_info`` has come."""
-        return None if self._detector is None else self._detector.camera
+        return None if self._eyes is None else self._eyes.camera
 
     def _on_info(self, info: CameraInfo) -> None:
         try:
             new = camera_model(info, self._pose)
             if self.camera is None or not _same(self.camera, new):
-                self._detector = CubeDetector(new)
+                self._eyes = self._make_eyes(new)
         except ValueError as error:
             self._warn(str(error))
 
@@ -111,21 +119,20 @@ class PerceptionNode(Node):
         if self._last is not None and self._last[0] == stamp:
             self._objects.publish(self._last[1])  # simulated time stands still, late joiners get it again
             return
-        if self._detector is None:
+        if self._eyes is None:
             self._warn("images, but no camera_info yet")
             return
         try:
             rgb = colour_of(colour)
-            detections = self._detector.detect(rgb, depth_of(depth))
+            tracks = self._eyes.see(rgb, depth_of(depth), from_stamp(colour.header.stamp))
         except ValueError as error:
             self._warn(str(error))
             return
-        tracks = self._tracker.update(detections, from_stamp(colour.header.stamp))
         message = objects_message(tracks, colour.header)
         self._last = (stamp, message)
         self._objects.publish(message)
         if self._debug.get_subscription_count():
-            image = draw_tracks(rgb, self._detector.camera, tracks)
+            image = draw_tracks(rgb, self._eyes.camera, tracks)
             self._debug.publish(colour_message(image, colour.header.stamp, colour.header.frame_id))
 
     def _warn(self, text: str) -> None:

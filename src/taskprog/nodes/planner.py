@@ -37,7 +37,7 @@ from taskprog.nodes.parameters import declare
 from taskprog.nodes.qos import EVERY_EVENT, LATCHED
 from taskprog.nodes.ros_domain import EXECUTOR, PERCEPTION, RosDomain
 from taskprog.nodes.single_goal import PREEMPTED, Feedback, SingleGoalServer
-from taskprog.nodes.specification import SpecificationError, check_specification, read_specification
+from taskprog.nodes.specification import READ, SpecificationError, check_specification, read_specification
 from taskprog.nodes.spin import run
 from taskprog.nodes.trace_messages import description_message, event_message
 from taskprog.planners.ntp.planner import CheckpointError, NTPPlanner
@@ -80,9 +80,7 @@ class PlannerNode(Node):
     def __init__(self, **options: Any):
         super().__init__("planner", **options)
         self._default = declare(self, "planner", "ntp", "planner of goals that name none", choices=PLANNERS)
-        family = declare(
-            self, "family", "block_stacking", "kind of tasks that goals show", choices=tuple(FAMILIES)
-        )
+        kind = declare(self, "family", "block_stacking", "kind of tasks that goals show", choices=READ)
         checkpoint = declare(
             self,
             "checkpoint",
@@ -105,12 +103,13 @@ class PlannerNode(Node):
             minimum=1.0,
             maximum=86_400.0,
         )
-        folder = Path(checkpoint) if checkpoint else share_dir() / "models/policies" / family
-        policy = NTPPlanner.load(folder, FAMILIES[family])
+        folder = Path(checkpoint) if checkpoint else share_dir() / "models/policies" / kind
+        self._family = FAMILIES[kind]
+        policy = NTPPlanner.load(folder, self._family)
         self._library = policy.library
         self._planner = OwnThread(policy)
         self._monitor = HeartbeatMonitor(self, (EXECUTOR, PERCEPTION))
-        self._domain = RosDomain(self, self._monitor, FAMILIES[family])
+        self._domain = RosDomain(self, self._monitor, self._family)
         self._trace_publisher = self.create_publisher(TraceEvent, "trace", EVERY_EVENT)
         self._description_publisher = self.create_publisher(TraceDescription, "trace_description", LATCHED)
         self._marker_publisher = self.create_publisher(MarkerArray, "trace_markers", LATCHED)
@@ -143,7 +142,7 @@ class PlannerNode(Node):
 
     def _execute(self, goal: ExecuteTask.Goal, cancel: CancelToken, feedback: Feedback) -> ExecuteTask.Result:
         try:
-            demonstration = read_specification(goal.specification)
+            demonstration = read_specification(goal.specification, self._family)
         except SpecificationError as error:
             return ExecuteTask.Result(
                 error_code=ExecuteTask.Result.BAD_SPECIFICATION, message=f"{type(error).__name__}: {error}"

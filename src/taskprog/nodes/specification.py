@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from sawyer_ntp.msg import TaskSpecification
 from sensor_msgs.msg import CameraInfo
 
 from taskprog.machine import Demonstration
 from taskprog.nodes.convert import from_transform
 from taskprog.perception.camera import CameraModel
+from taskprog.perception.eyes import Detector
+from taskprog.perception.goods_video import read_goods_frames
 from taskprog.perception.task_video import (
     MAX_BYTES,
     MAX_FRAMES,
@@ -19,9 +24,14 @@ from taskprog.perception.task_video import (
     read_frames,
     read_task_video,
 )
+from taskprog.perception.video_file import decode
+from taskprog.resources import share_dir
+from taskprog.tasks.family import Family
 from taskprog.tasks.table_top import CAMERA_SIZE
 
 SpecificationError = TaskVideoError
+ORDER_FULFILMENT = "order_fulfilment"
+READ = ("block_stacking", ORDER_FULFILMENT)  # families whose videos can be read
 
 
 def check_specification(message: TaskSpecification) -> str | None:
@@ -74,20 +84,43 @@ def camera_of(message: TaskSpecification) -> CameraModel:
         raise WrongSize(f"camera of the specification: {error}") from error
 
 
-def read_specification(message: TaskSpecification) -> Demonstration:
-    """Decode and read the video.
+def read_specification(message: TaskSpecification, family: Family) -> Demonstration:
+    """Decode and read the video of a task of a family, one of ``READ``.
 
     Raises:
         TaskVideoError: it is not a video, or not one of a task; the message says why.
     """
     camera = camera_of(message)
+    if family.name == ORDER_FULFILMENT:
+        detector = goods_detector(camera)
+        boxes = [name for name in family.names if name in family.receptacles]
+        things = [name for name in family.names if name not in family.receptacles]
+        return read_goods_frames(_frames(message), detector, things, boxes)
     if len(message.video):
         return read_task_video(bytes(message.video), camera)
-    frames = []
+    times, images = zip(*_frames(message), strict=True)
+    return read_frames(images, times, camera)
+
+
+def goods_detector(camera: CameraModel) -> Detector:
+    """The detector of goods and containers in a camera's images.
+
+    Raises:
+        OSError, ValueError: its weights are missing or broken.
+    """
+    # Torch takes seconds to import, and cubes need none of it.
+    from taskprog.vision.detector import ObjectDetector
+
+    detector: Detector = ObjectDetector.load(share_dir() / "models/detectors/goods", camera)
+    return detector
+
+
+def _frames(message: TaskSpecification) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    if len(message.video):
+        yield from decode(bytes(message.video))
+        return
     for number, frame in enumerate(message.frames):
         image = cv2.imdecode(np.frombuffer(bytes(frame.data), np.uint8), cv2.IMREAD_COLOR)
         if image is None:
             raise NotAVideo(f"frame {number} of {len(message.frames)} is not a jpeg or png image")
-        frames.append(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
-    times = [i / message.frame_rate for i in range(len(frames))]
-    return read_frames(frames, times, camera)
+        yield number / message.frame_rate, cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

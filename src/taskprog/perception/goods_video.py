@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -21,6 +20,7 @@ from taskprog.machine import NOTHING_HELD, Demonstration
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.detection import Detection
 from taskprog.perception.errors import NoObjects, NotAVideo, NothingMoves, WrongSize
+from taskprog.perception.eyes import Detector
 from taskprog.perception.placing import CARRY_HEIGHT, path_along_rays
 from taskprog.perception.silhouette import cube_corners
 from taskprog.perception.video_file import decode
@@ -35,15 +35,6 @@ MOVED = 0.025  # of the image's width: a centre that is off by more has moved; h
 STEADY = 0.012  # of the image's width: a centre that is off by less rests
 LASTING = 3  # sightings in a row that show a thing away from its place, or at rest again
 SHORTEST = 0.05  # of the image's width from start to end of a carry
-
-
-class Detector(Protocol):
-    """What finds objects in images of one camera; see ``detection.CubeDetector``."""
-
-    camera: CameraModel
-
-    def detect(self, rgb: NDArray[np.uint8], depth: NDArray[np.float32] | None = None) -> list[Detection]:
-        """The objects in an image (H, W, 3); without depth, as on the table."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from taskprog.machine import NOTHING_HELD, ArgType, Demonstration, Library, Op, OpKind
 
 TRAIN, TEST = "train", "test"
@@ -87,3 +89,15 @@ def transports(demonstration: Demonstration) -> list[Transport]:
                 result.append(Transport(held[start], start, i))
             start = i
     return result
+
+
+def steps_into(demonstration: Demonstration, receptacles: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """What a demonstration shows: (what is carried, the receptacle nearest to where it ends), in order."""
+    names = demonstration.names
+    beds = [index for index, name in enumerate(names) if name in receptacles]
+    steps = []
+    for carry in transports(demonstration):
+        after = demonstration.positions[min(carry.stop, len(demonstration) - 1)]
+        aside = np.hypot(*(after[beds, :2] - after[carry.held, :2]).T)
+        steps.append((names[carry.held], names[beds[int(aside.argmin())]]))
+    return tuple(steps)
