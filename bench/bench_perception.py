@@ -23,6 +23,7 @@ from taskprog.perception.tracking import ObjectTracker
 from taskprog.tasks.block_stacking import Layout, StackingTask, random_layout
 from taskprog.tasks.table_top import CUBE_SIZE
 from taskprog_sim.camera import Image
+from taskprog_sim.film import stacking_film
 from taskprog_sim.hand_scene import film_hand
 from taskprog_sim.scene_description import stacking_scene
 from taskprog_sim.world import World
@@ -69,7 +70,9 @@ def video_milliseconds(size: tuple[int, int]) -> float:
     """Processor time to read a task video without depth, a frame."""
     camera = CameraModel.table_top(*size)
     frames: list[NDArray[np.uint8]] = []
-    film_hand(TASK, random_layout(0), 0, camera, FPS, lambda image, _: frames.append(image.rgb))
+    film_hand(
+        stacking_film(TASK, random_layout(0)), 0, camera, FPS, lambda image, _: frames.append(image.rgb)
+    )
     begin = time.process_time()
     read_frames(frames, [index / FPS for index in range(len(frames))], camera)
     return (time.process_time() - begin) * 1e3 / len(frames)

@@ -1,22 +1,24 @@
-"""The table and the cubes with a person's hand over them, to be filmed; nothing here obeys physics."""
+"""Things on the table with a person's hand over them, to be filmed; nothing here obeys physics."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
 import numpy as np
 import pybullet
+from scipy.spatial.transform import Rotation
 
 from taskprog.perception.camera import CameraModel
-from taskprog.tasks.block_stacking import Layout, StackingTask
-from taskprog.tasks.table_top import CUBE_NAMES
 from taskprog_sim.bullet import Bullet
 from taskprog_sim.camera import Camera, Image, draw
-from taskprog_sim.hand_motion import Floats, Hand, HandMoment, film
-from taskprog_sim.scene import add_cube, add_room
+from taskprog_sim.film import Film
+from taskprog_sim.hand_motion import Floats, Hand, HandMoment
+from taskprog_sim.hand_motion import film as play
+from taskprog_sim.scene import add_room
+from taskprog_sim.things import add_thing
 
 # Low saturation, so that no colour detector takes the hand for a cube.
 SKIN = (0.80, 0.68, 0.60)
@@ -39,9 +41,9 @@ class _Part:
 
 
 class HandScene:
-    """Puts cubes and hand where it is told to, and takes pictures. A context manager, for one thread."""
+    """Puts things and hand where it is told to, and takes pictures. A context manager, for one thread."""
 
-    def __init__(self, model: CameraModel):
+    def __init__(self, model: CameraModel, film: Film):
         self._bullet = Bullet()
         client = self._bullet.client
         self._bullet.clear()
@@ -50,14 +52,16 @@ class HandScene:
         self._bullet.clear()
         self._time = 0.0
         self.camera = Camera(model, client, backdrop, lambda: self._time)
-        self._cubes = [add_cube(self._bullet, i, (0.6, 0.0, 0.1 * i), 0.0) for i in range(len(CUBE_NAMES))]
+        self._things = [add_thing(self._bullet, thing) for thing in film.scene.things]
+        self._upright = film.upright
         self._parts = [(part, self._body(part)) for part in self._hand_parts()]
 
     def picture(self, moment: HandMoment) -> Image:
         """What the camera sees at a moment of the film."""
         self._time = moment.time
-        for body, position, yaw in zip(self._cubes, moment.positions, moment.yaws, strict=True):
-            self._put(body, position, (0.0, 0.0, float(yaw)))
+        turns = Rotation.from_euler("z", moment.yaws[:, None]) * self._upright
+        for body, position, turn in zip(self._things, moment.positions, turns.as_quat(), strict=True):
+            self._put(body, position, turn)
         self._put_hand(moment.hand)
         return self.camera.render()
 
@@ -82,13 +86,14 @@ class HandScene:
             x, y, z = part.centre
             y += part.side * hand.opening / 2
             offset = np.array([c * x - s * y, s * x + c * y, z])
-            self._put(body, hand.position + offset, (0.0, part.pitch, hand.yaw))
+            turn = pybullet.getQuaternionFromEuler((0.0, part.pitch, hand.yaw))
+            self._put(body, hand.position + offset, turn)
 
-    def _put(self, body: int, position: Floats, euler: tuple[float, float, float]) -> None:
+    def _put(self, body: int, position: Floats, quaternion: Sequence[float]) -> None:
         pybullet.resetBasePositionAndOrientation(
             body,
             [float(v) for v in position],
-            pybullet.getQuaternionFromEuler(euler),
+            [float(v) for v in quaternion],
             physicsClientId=self._bullet.client,
         )
 
@@ -140,22 +145,16 @@ def _point(vector: Floats) -> tuple[float, float, float]:
 
 
 def film_hand(
-    task: StackingTask,
-    layout: Layout,
-    seed: int,
-    model: CameraModel,
-    fps: float,
-    on_frame: Callable[[Image, int], None],
+    film: Film, seed: int, model: CameraModel, fps: float, on_frame: Callable[[Image, int], None]
 ) -> None:
     """Film a hand that does a task.
 
     Args:
-        layout: where the cubes start.
-        seed: of how exactly they are put down.
+        seed: of how exactly things are put down.
         model: the camera.
         fps: pictures a second.
-        on_frame: gets each picture, and how many placements are done by then.
+        on_frame: gets each picture, and how many things have been put down by then.
     """
-    with HandScene(model) as scene:
-        for moment in film(task, layout, seed, 1.0 / fps):
+    with HandScene(model, film) as scene:
+        for moment in play(film.script, seed, 1.0 / fps):
             on_frame(scene.picture(moment), moment.done)

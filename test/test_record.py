@@ -14,10 +14,13 @@ from taskprog.perception.detection import CubeDetector
 from taskprog.perception.recording import read_recording
 from taskprog.perception.task_video import read_task_video
 from taskprog.tasks.block_stacking import StackingTask, demonstrated_steps, random_layout
+from taskprog.tasks.order_fulfilment import OrderFulfilment
 from taskprog.tasks.table_top import CAMERA_SIZE, CUBE_NAMES
 from taskprog.view.video import frames_of, reading_video
+from taskprog_sim.film import order_film
 
 TASK = StackingTask.parse("2>6 7>1")
+ORDER = "duck>container_2 lego>container_0 jenga>container_1 bear>container_3"
 STEPS = (("yellow", "purple"), ("pink", "orange"))
 
 
@@ -38,6 +41,26 @@ def test_the_sawyer_does_the_task_by_contact_and_is_filmed(tmp_path: Path) -> No
     record_video(TASK, 5, "sawyer", path)
     demonstration = read_task_video(path, CameraModel.table_top(*CAMERA_SIZE))
     assert demonstrated_steps(demonstration) == STEPS
+
+
+def test_a_hand_fills_the_containers(tmp_path: Path) -> None:
+    """Where a thing was, the table is seen at the end, and it is seen in its container."""
+    path = tmp_path / "order.mp4"
+    task = OrderFulfilment().parse(ORDER)
+    record_video(task, 4, "hand", path, (320, 240), 2.0, depth=True)
+    recording = read_recording(tmp_path / "order.rgbd.zip")
+    shown = order_film(task, 4)
+    camera = CameraModel.table_top(320, 240)
+    names = shown.scene.names
+    for category, box in task.named:
+        start = shown.script.positions[names.index(f"{category}_0")]
+        end = shown.script.positions[names.index(box)]
+        for frame, place in ((0, start), (-1, end)):
+            (u, v), depth = (value[0] for value in camera.project([place]))
+            window = recording.depths[frame][int(v) - 4 : int(v) + 5, int(u) - 4 : int(u) + 5]
+            assert np.nanmin(window) < depth + 0.02, category
+        (u, v), depth = (value[0] for value in camera.project([start - [0.0, 0.0, 0.01]]))
+        assert recording.depths[-1][int(v), int(u)] > depth
 
 
 def test_size_and_frame_rate_are_as_asked_for(tmp_path: Path) -> None:
@@ -72,6 +95,8 @@ def test_a_damaged_recording_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--scene", "order_fulfilment", "--task", "2>6"], "no '2'"),
+        (["--scene", "order_fulfilment", "--task", ORDER, "--actor", "sawyer"], "with a hand only"),
         (["--task", "2>2"], "cannot stand on itself"),
         (["--task", "stack them"], "not a placement"),
         (["--task", "2>6", "--size", "big"], "WIDTHxHEIGHT"),

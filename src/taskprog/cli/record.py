@@ -1,4 +1,4 @@
-"""``taskprog record``: film a stacking task in the simulator, done by a hand or by the Sawyer."""
+"""``taskprog record``: film a task in the simulator, done by a hand or, cubes only, by the Sawyer."""
 
 from __future__ import annotations
 
@@ -15,22 +15,33 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from taskprog.cli.main import CommandError
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.recording import writing_recording
-from taskprog.tasks.block_stacking import StackingTask, random_layout
+from taskprog.tasks.block_stacking import BlockStacking, StackingTask, random_layout
+from taskprog.tasks.family import Family, Task
+from taskprog.tasks.order_fulfilment import OrderFulfilment, OrderTask
 from taskprog.tasks.table_top import CAMERA_SIZE
 from taskprog.view.video import writing_video
 from taskprog_sim.camera import Image
+from taskprog_sim.film import order_film, stacking_film
 from taskprog_sim.hand_scene import film_hand
 from taskprog_sim.sawyer_film import FilmError, film_sawyer
 
 ACTORS = ("hand", "sawyer")
+FAMILIES: dict[str, Family] = {family.name: family for family in (BlockStacking(), OrderFulfilment())}
 FPS = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--task", required=True, help='what to stack, such as "2>6 7>1"')
+    parser.add_argument(
+        "--scene", choices=tuple(FAMILIES), default=BlockStacking().name, help="what is on the table"
+    )
+    parser.add_argument(
+        "--task",
+        required=True,
+        help='what to do: "2>6 7>1" or "duck>container_2 bear>container_0 ..."',
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the start layout")
-    parser.add_argument("--actor", choices=ACTORS, default="hand", help="who moves the cubes")
+    parser.add_argument("--actor", choices=ACTORS, default="hand", help="who does it")
     parser.add_argument("--output", type=Path, default=Path("out/task.mp4"), help="mp4 file to write")
     parser.add_argument("--size", default="{}x{}".format(*CAMERA_SIZE), help="WIDTHxHEIGHT in pixels")
     parser.add_argument("--fps", type=float, default=FPS, help="pictures a simulated second")
@@ -42,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Film the task; the files appear whole or not at all."""
     try:
-        task = StackingTask.parse(options.task)
+        task = FAMILIES[options.scene].parse(options.task)
     except ValueError as error:
         raise CommandError(f"--task {options.task!r}: {error}") from error
     size = _size(options.size)
@@ -51,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     console = Console()
     with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task(f"filming {task}", total=len(task.steps))
+        bar = progress.add_task(f"filming {task}", total=len(task.named))
         try:
             frames = record_video(
                 task,
@@ -70,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def record_video(
-    task: StackingTask,
+    task: Task,
     seed: int,
     actor: str,
     path: Path,
@@ -82,6 +93,7 @@ def record_video(
     """Film a task from the table-top camera's place.
 
     Args:
+        task: of block stacking, or of order fulfilment, which is shown with one thing of each category.
         seed: of the start layout.
         actor: one of ``ACTORS``; the Sawyer grasps by contact, in simulated physics.
         path: mp4 to write; with ``depth`` also ``path`` with the ending .rgbd.zip, see
@@ -94,12 +106,17 @@ def record_video(
         Number of frames.
 
     Raises:
-        ValueError: an unknown actor, or a name or size that no video can have.
+        ValueError: a task of another family, an actor who cannot do it, or a name or size that no video can
+            have.
         FilmError: the Sawyer did not manage the task.
         OSError: a file cannot be written.
     """
     if actor not in ACTORS:
         raise ValueError(f"unknown actor {actor!r}; known are {', '.join(ACTORS)}")
+    if not isinstance(task, StackingTask | OrderTask):
+        raise ValueError(f"only {' and '.join(FAMILIES)} can be filmed, not {task}")
+    if actor != "hand" and isinstance(task, OrderTask):
+        raise ValueError("order fulfilment is filmed with a hand only")
     with ExitStack() as files:
         video = files.enter_context(writing_video(path, size, fps))
         recording = files.enter_context(writing_recording(path.with_suffix(".rgbd.zip"))) if depth else None
@@ -111,8 +128,11 @@ def record_video(
             if on_progress is not None:
                 on_progress(done)
 
-        if actor == "hand":
-            film_hand(task, random_layout(seed), seed, CameraModel.table_top(*size), fps, on_frame)
+        if isinstance(task, OrderTask):
+            film_hand(order_film(task, seed), seed, CameraModel.table_top(*size), fps, on_frame)
+        elif actor == "hand":
+            film = stacking_film(task, random_layout(seed))
+            film_hand(film, seed, CameraModel.table_top(*size), fps, on_frame)
         else:
             film_sawyer(task, seed, size, fps, on_frame)
         return video.frames
