@@ -68,7 +68,10 @@ class TruthDomain:
         size, yaws = np.full(3, CUBE_SIZE), self._yaws()
         around = [Footprint(positions[k], yaws[k], size) for k in others]
         yaw = grasps(Footprint(target, yaws[cube], size), around, yaw_of(rotation))[0].yaw
-        obstacles = [Obstacle(p, size) for k, p in enumerate(positions) if k not in (cube, held)]
+        obstacles = [
+            Obstacle(p, size, name=name, yaw=turn)
+            for p, name, turn in zip(positions, CUBE_NAMES, yaws, strict=True)
+        ]
         return self._executor.move_to(target, yaw, cancel=cancel, obstacles=obstacles)
 
     def _yaws(self) -> list[float]:

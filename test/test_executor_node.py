@@ -157,7 +157,7 @@ def test_codes_come_through(ros: RosWorld) -> None:
     bench = Bench(ros)
     for goal, code in (
         (target((0.6, 0.0, -0.3)), MoveTo.Result.OUTSIDE_WORKSPACE),
-        (target((0.88, 0.48, 0.45)), MoveTo.Result.JOINT_LIMIT),
+        (target((0.88, 0.48, 0.45)), MoveTo.Result.UNREACHABLE),
     ):
         result = bench.move(goal)
         assert result.error_code == code

@@ -57,27 +57,33 @@ def test_every_motion_arrives(executor: PrimitiveExecutor, robot: LoopbackRobot,
     assert shares[-1] == pytest.approx(1.0)
 
 
+def wall(y: float, x: tuple[float, float] = (0.25, 1.2), top: float = 0.9) -> Obstacle:
+    """Four centimetres thick, from the table up."""
+    centre = np.array([sum(x) / 2, y, (TABLE_HEIGHT + top) / 2])
+    return Obstacle(centre, np.array([x[1] - x[0], 0.04, top - TABLE_HEIGHT]), name="a wall", yaw=0.0)
+
+
 @pytest.mark.parametrize("levels", [1, 2, 4])
-def test_auto_passes_above_a_tower_with_a_cube_in_the_hand(
+def test_auto_passes_above_a_row_with_a_cube_in_the_hand(
     executor: PrimitiveExecutor, robot: LoopbackRobot, levels: int
 ) -> None:
-    assert executor.move_to(np.array([0.60, -0.25, GOAL[2]]), 0.0).ok
+    assert executor.move_to(np.array([0.60, -0.25, GOAL[2]]), 0.5).ok
     robot.object_width = CUBE_SIZE
     assert executor.close_gripper().holding
-    tower = [cube(0.60, -0.02, level) for level in range(levels)]
-    assert executor.move_to(GOAL, 0.0, obstacles=[*tower, cube(0.60, -0.25)]).ok
+    row = wall(-0.07, x=(0.3, 0.9), top=TABLE_HEIGHT + levels * CUBE_SIZE)
+    assert executor.move_to(GOAL, 0.5, obstacles=[row, cube(0.60, -0.25)]).ok
     way = tool_way(robot)
-    beside = np.hypot(way[:, 0] - 0.60, way[:, 1] + 0.02) < CUBE_SIZE
-    assert beside.any()
-    # The held cube's lower face stays two centimetres above the tower.
-    assert way[beside, 2].min() - CUBE_SIZE / 2 > tower[-1].top + 0.02
-    assert way[:, 2].max() < tower[-1].top + 0.15
+    above = np.abs(way[:, 1] + 0.07) < 0.02
+    assert above.any()
+    # The held cube's lower face stays above the row, and not by more than it must.
+    assert way[above, 2].min() - CUBE_SIZE / 2 > row.top + 0.015
+    assert way[:, 2].max() < row.top + 0.12
 
 
 def test_what_stands_aside_is_not_climbed_over(executor: PrimitiveExecutor, robot: LoopbackRobot) -> None:
-    assert executor.move_to(np.array([0.60, -0.25, GOAL[2]]), 0.0).ok
-    assert executor.move_to(GOAL, 0.0, obstacles=[cube(0.75, -0.25, level) for level in range(4)]).ok
-    assert tool_way(robot)[:, 2].max() < 0.05
+    assert executor.move_to(np.array([0.60, -0.25, GOAL[2]]), 0.5).ok
+    assert executor.move_to(GOAL, 0.5, obstacles=[cube(0.75, -0.25, level) for level in range(4)]).ok
+    assert tool_way(robot)[:, 2].max() < 0.0
 
 
 def test_the_held_cube_is_no_obstacle(executor: PrimitiveExecutor, robot: LoopbackRobot) -> None:
@@ -117,12 +123,43 @@ def test_a_target_beneath_something_is_a_collision(executor: PrimitiveExecutor, 
     assert executor.move_to(GOAL, 0.0, obstacles=[cube(0.6, 0.1), remembered]).ok
 
 
-def test_a_wall_up_to_the_ceiling_is_a_collision(executor: PrimitiveExecutor, robot: LoopbackRobot) -> None:
+@pytest.mark.parametrize("motion", list(Motion))
+def test_a_wall_that_cannot_be_passed_is_a_collision_before_anything_moves(
+    executor: PrimitiveExecutor, robot: LoopbackRobot, motion: Motion
+) -> None:
     assert executor.move_to(np.array([0.60, -0.25, 0.0]), 0.0).ok
-    wall = Obstacle(np.array([0.6, -0.1, 0.2]), np.array([0.1, 0.05, 0.6]))
-    outcome = executor.move_to(GOAL, 0.0, obstacles=[wall])
+    before = robot.state().positions
+    outcome = executor.move_to(GOAL, 0.0, motion, obstacles=[wall(-0.08)])
     assert outcome.code is OutcomeCode.COLLISION
-    assert "0.5" in outcome.message
+    assert "a wall" in outcome.message
+    np.testing.assert_array_equal(robot.state().positions, before)
+
+
+@pytest.mark.parametrize("motion", [Motion.STRAIGHT, Motion.JOINT])
+def test_a_demanded_way_through_something_is_a_collision(
+    executor: PrimitiveExecutor, robot: LoopbackRobot, motion: Motion
+) -> None:
+    assert executor.move_to(np.array([0.60, -0.25, 0.0]), 0.0).ok
+    outcome = executor.move_to(np.array([0.60, 0.1, 0.0]), 0.0, motion, obstacles=[wall(-0.08, top=0.05)])
+    assert outcome.code is OutcomeCode.COLLISION
+    assert "a wall" in outcome.message
+    # The same goal can be reached, only not that way.
+    assert executor.move_to(np.array([0.60, 0.1, 0.0]), 0.0, obstacles=[wall(-0.08, top=0.05)]).ok
+
+
+def test_what_is_said_to_be_held_is_kept_clear_of_the_table(
+    executor: PrimitiveExecutor, robot: LoopbackRobot
+) -> None:
+    start = np.array([0.60, -0.25, 0.10])
+    assert executor.move_to(start, 0.0).ok
+    robot.object_width = 0.018  # too thin to be felt
+    executor.close_gripper()
+    long = Obstacle(start - [0.0, 0.0, 0.03], np.array([0.03, 0.018, 0.09]), yaw=0.0, name="a block")
+    outcome = executor.move_to(np.array([0.6, 0.1, TABLE_HEIGHT + 0.05]), 0.0, held=long)
+    assert outcome.code is OutcomeCode.COLLISION
+    assert "a block" in outcome.message
+    assert "table" in outcome.message
+    assert executor.move_to(np.array([0.6, 0.1, TABLE_HEIGHT + 0.08]), 0.0, held=long).ok
 
 
 def test_a_corner_of_the_workspace_beyond_the_arm_says_so(executor: PrimitiveExecutor) -> None:

@@ -80,6 +80,7 @@ class CollisionModel:
         held: Sequence[Solid] = (),
         width: float = GRIPPER_OPEN_WIDTH,
         margin: float = 0.0,
+        arm_margin: float | None = None,
     ):
         """Put the arm of a robot description among solids.
 
@@ -88,7 +89,8 @@ class CollisionModel:
             solids: what stands around, frame ``base``.
             held: what moves with the hand, in the frame of the tcp.
             width: metres between the pads.
-            margin: metres to keep between the arm or what it holds and the solids.
+            margin: metres to keep between the hand or what it holds and the solids.
+            arm_margin: metres to keep between the rest of the arm and the solids; by default the same.
 
         Raises:
             ValueError: the description lacks a joint of the arm or gripper, or the frame ``tcp``.
@@ -121,6 +123,8 @@ class CollisionModel:
         self._geometry.setCollisionPairs(pairs)
         self._margins = np.zeros(pairs.shape)
         self._margins[:first, first:] = margin
+        if arm_margin is not None:
+            self._margins[:first, first:][joints[:first] < hand] = arm_margin
         self._local = threading.local()
 
     @staticmethod
@@ -140,9 +144,10 @@ class CollisionModel:
         held: Sequence[Solid] = (),
         width: float = GRIPPER_OPEN_WIDTH,
         margin: float = 0.0,
+        arm_margin: float | None = None,
     ) -> CollisionModel:
         """The same arm among other solids; arguments as those of the class."""
-        return CollisionModel(self._urdf, solids, held, width, margin)
+        return CollisionModel(self._urdf, solids, held, width, margin, arm_margin)
 
     def free(self, q: Vector) -> bool:
         """Whether the arm at ``q`` (7,) radians touches neither itself nor anything else."""

@@ -9,10 +9,12 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from taskprog.control.cartesian import Landing, along, over, straight
-from taskprog.control.clearance import HandSize, Obstacle, check_descent, transit_height
-from taskprog.control.errors import Blocked, InvalidGoal, MotionError, OutsideWorkspace
+from taskprog.control.cartesian import Landing, along, straight
+from taskprog.control.clearance import Obstacle
+from taskprog.control.collision import CollisionModel
+from taskprog.control.errors import InvalidGoal, MotionError, OutsideWorkspace
 from taskprog.control.kinematics import Kinematics, format_point, top_down
+from taskprog.control.planning import PathPlanner, Straights
 from taskprog.control.robot import (
     GRIPPER_CLOSED_WIDTH,
     GRIPPER_OPEN_WIDTH,
@@ -20,7 +22,8 @@ from taskprog.control.robot import (
     Robot,
     RobotState,
 )
-from taskprog.control.trajectory import straight_path, time_optimal
+from taskprog.control.surroundings import Surroundings
+from taskprog.control.trajectory import JointPath, straight_path, time_optimal
 from taskprog.machine.cancel import CancelToken
 from taskprog.machine.domain import ObservationError, Outcome, OutcomeCode
 from taskprog.tasks.table_top import WORKSPACE, Region
@@ -37,9 +40,9 @@ HELD_RADIUS = 0.035
 class Motion(IntEnum):
     """How the tool gets to its goal. The values are those of the constants in MoveTo.action."""
 
-    AUTO = 0  # up from here, across above everything in the way, down onto the target
-    STRAIGHT = 1  # along the straight line
-    JOINT = 2  # straight in joint space
+    AUTO = 0  # a short free way: straight up as far as needed, across, straight down as far as needed
+    STRAIGHT = 1  # along the straight line, if that is free
+    JOINT = 2  # straight in joint space, if that is free
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,15 @@ class ExecutorConfig:
 
     Attributes:
         speed: share of the velocity and acceleration limits, (0, 1].
-        clearance: metres above the target to come down from (AUTO).
-        hand: room that the hand needs.
-        landing: slow end of each descent, so that nothing is pushed over.
+        clearance: metres above the target to come straight down from, at least (AUTO).
+        landing: slow end of each descent onto something, so that nothing is pushed over.
         position_tolerance, angle_tolerance: how exactly a goal must be reached, metres and radians.
         grip_force: newtons; more pushes cubes out of place.
         workspace: where the tcp may be sent.
     """
 
     speed: float = 0.7
-    clearance: float = 0.08
-    hand: HandSize = field(default_factory=HandSize)
+    clearance: float = 0.0
     landing: Landing = field(default_factory=lambda: Landing(0.03, 0.10))
     position_tolerance: float = 0.005
     angle_tolerance: float = 0.05
@@ -78,10 +79,19 @@ class GripResult:
 class PrimitiveExecutor:
     """Plans and runs one primitive at a time. Whatever happens in the world is an ``Outcome``."""
 
-    def __init__(self, robot: Robot, kinematics: Kinematics, config: ExecutorConfig | None = None):
+    def __init__(
+        self,
+        robot: Robot,
+        kinematics: Kinematics,
+        config: ExecutorConfig | None = None,
+        arm: CollisionModel | None = None,
+    ):
+        """``arm`` is by default that of the shipped Sawyer."""
         self.robot = robot
         self.kinematics = kinematics
         self.config = config or ExecutorConfig()
+        self._arm = arm or CollisionModel.load()
+        self._paths = PathPlanner(kinematics)
 
     def move_to(
         self,
@@ -93,14 +103,16 @@ class PrimitiveExecutor:
         feedback: Callable[[float], None] | None = None,
         clearance: float | None = None,
         speed: float | None = None,
+        held: Obstacle | None = None,
     ) -> Outcome:
         """Move the tcp to ``position`` (3,) in metres, frame ``base``.
 
         Args:
             orientation: of the tool, (3, 3), or the yaw of one that points straight down, radians.
-            obstacles: to stay above (AUTO only).
+            obstacles: what stands around; with it, what is held, where it is now.
             feedback: gets the share of the motion that is done, 0 to 1.
             clearance, speed: instead of the configuration's.
+            held: what is held; by default the obstacle that is between the pads.
         """
         cancel = cancel or CancelToken()
         rotation = top_down(orientation) if isinstance(orientation, float | int) else orientation
@@ -113,7 +125,7 @@ class PrimitiveExecutor:
                 goal,
                 rotation,
                 motion,
-                obstacles,
+                self._surroundings(state, obstacles, held),
                 self.config.clearance if clearance is None else clearance,
                 self.config.speed if speed is None else speed,
             )
@@ -196,42 +208,52 @@ class PrimitiveExecutor:
         goal: Vector,
         rotation: Matrix,
         motion: Motion,
-        obstacles: Sequence[Obstacle],
+        around: Surroundings,
         clearance: float,
         speed: float,
     ) -> JointTrajectory:
         kinematics, q = self.kinematics, state.positions
-        final = kinematics.inverse(goal, rotation, q)  # a goal that cannot be reached says so first
-        if motion is Motion.JOINT:
-            return time_optimal(straight_path(q, final), kinematics, speed)
-        start, first = kinematics.forward(q)
-        if motion is Motion.STRAIGHT:
-            path = along(kinematics, q, lambda angle: straight(start, goal, angle), first, rotation)
-            return time_optimal(path, kinematics, speed)
         if not clearance >= 0.0:
             raise InvalidGoal(f"clearance is {clearance:g} m, it should be 0 or more")
-        others = [o for o in obstacles if not self._is_held(o, start, state)]
-        check_descent(goal, others, self.config.hand)
-        height = max(
-            transit_height(start, goal, others, self.config.hand), min(goal[2] + clearance, self._ceiling)
-        )
-        if height > max(self._ceiling, float(start[2])):
-            raise Blocked(
-                f"the tool would have to pass {height:.3f} m high above what stands in the way, "
-                f"the workspace ends at {self._ceiling:.3f} m"
-            )
-        landing = self.config.landing
-        path = along(kinematics, q, lambda angle: over(start, goal, angle, height, landing), first, rotation)
-        return time_optimal(path, kinematics, speed)
+        if not 0.0 < speed <= 1.0:
+            raise InvalidGoal(f"speed is {speed:g}, it should be in (0, 1]")
+        path = self._path(q, goal, rotation, motion, around, clearance, speed)
+        trajectory = time_optimal(path, kinematics, speed)
+        if motion is not Motion.AUTO:
+            here = around.near.contacts(q)
+            around.check(around.near, trajectory.positions, here | around.between_fingers(goal))
+        return trajectory
 
-    @property
-    def _ceiling(self) -> float:
-        return self.config.workspace.z[1]
+    def _path(
+        self,
+        q: Vector,
+        goal: Vector,
+        rotation: Matrix,
+        motion: Motion,
+        around: Surroundings,
+        clearance: float,
+        speed: float,
+    ) -> JointPath:
+        kinematics = self.kinematics
+        if motion is Motion.STRAIGHT:
+            kinematics.inverse(goal, rotation, q)  # a goal that cannot be reached says so first
+            start, first = kinematics.forward(q)
+            return along(kinematics, q, lambda angle: straight(start, goal, angle), first, rotation)
+        if motion is Motion.JOINT:
+            return straight_path(q, kinematics.inverse(goal, rotation, q))
+        straights = Straights(self.config.landing, clearance, self.config.workspace)
+        return self._paths.plan(q, goal, rotation, around, straights, speed)
 
-    def _is_held(self, obstacle: Obstacle, tool: Vector, state: RobotState) -> bool:
+    def _surroundings(
+        self, state: RobotState, obstacles: Sequence[Obstacle], held: Obstacle | None
+    ) -> Surroundings:
         width = state.gripper_width
         gripping = GRIPPER_CLOSED_WIDTH + WIDTH_TOLERANCE < width < GRIPPER_OPEN_WIDTH - WIDTH_TOLERANCE
-        return gripping and float(np.linalg.norm(obstacle.centre - tool)) < HELD_RADIUS
+        if held is None and gripping:
+            tool, _ = self.kinematics.forward(state.positions)
+            within = [o for o in obstacles if float(np.linalg.norm(o.centre - tool)) < HELD_RADIUS]
+            held = min(within, key=lambda o: float(np.linalg.norm(o.centre - tool)), default=None)
+        return Surroundings(self._arm, self.kinematics, state.positions, obstacles, held, gripping, width)
 
     def _follow(
         self,

@@ -21,6 +21,7 @@ SAMPLE_PERIOD = 0.02  # seconds
 MARGIN = 0.97  # of the limits; they are checked on a grid, and between its points they could be passed
 MIN_DURATION = 0.05  # seconds
 FREE = 100.0  # a rate that never limits, per second
+GRID = 60  # points at least at which the limits are checked
 STILL = 1e-5  # radians; a path shorter than this is no motion
 logging.getLogger("toppra").setLevel(logging.ERROR)
 
@@ -75,7 +76,7 @@ def time_optimal(path: JointPath, kinematics: Kinematics, speed: float) -> Joint
             np.stack([-acceleration, acceleration], axis=1), constraint.DiscretizationType.Interpolation
         ),
     ]
-    grid = np.linspace(0, path.knots[-1], max(60, 3 * len(path.knots)))
+    grid = _grid(path.knots)
     solver = algorithm.TOPPRA(limits, curve, gridpoints=grid, parametrizer="ParametrizeConstAccel")
     timed = solver.compute_trajectory(0.0, 0.0)
     if timed is None or not np.isfinite(timed.duration):
@@ -94,6 +95,13 @@ def time_optimal(path: JointPath, kinematics: Kinematics, speed: float) -> Joint
         float(np.sqrt((np.abs(accelerations) / (speed * kinematics.acceleration)).max())),
     )
     return JointTrajectory(times * stretch, positions, velocities / stretch, accelerations / stretch**2)
+
+
+def _grid(knots: Vector) -> Vector:
+    """Each interval between knots in two or more, so that sharp bends, where knots are close, are met."""
+    pieces = np.maximum(2, np.ceil(np.diff(knots) / (knots[-1] / GRID))).astype(int)
+    parts = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(knots, knots[1:], pieces, strict=False)]
+    return np.concatenate([*parts, knots[-1:]])
 
 
 def _still(position: Vector) -> JointTrajectory:
