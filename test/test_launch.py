@@ -20,8 +20,8 @@ from launch_ros.actions import Node
 ROOT = Path(__file__).parent.parent
 
 
-def entities() -> list[Any]:
-    spec = importlib.util.spec_from_file_location("sim_launch", ROOT / "launch" / "sim.launch.py")
+def entities(file: str = "sim") -> list[Any]:
+    spec = importlib.util.spec_from_file_location(f"{file}_launch", ROOT / "launch" / f"{file}.launch.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -29,9 +29,9 @@ def entities() -> list[Any]:
     return list(module.generate_launch_description().entities)
 
 
-def started(**arguments: str) -> dict[str, str]:
+def started(file: str = "sim", **arguments: str) -> dict[str, str]:
     """Executable: package, of the nodes that start with these arguments."""
-    found = entities()
+    found = entities(file)
     context = LaunchContext()
     for action in found:
         if isinstance(action, DeclareLaunchArgument) and action.name != "params_file":
@@ -48,7 +48,7 @@ def started(**arguments: str) -> dict[str, str]:
 def by_scene(scene: str) -> tuple[str, str]:
     """The family and the detector that a scene is looked at with."""
     context = LaunchContext()
-    found = entities()
+    found = entities(file)
     context.launch_configurations["scene"] = scene
     for action in found:
         if isinstance(action, DeclareLaunchArgument) and action.name == "family":
@@ -104,3 +104,17 @@ def test_files_that_are_named_exist() -> None:
     for name in ("sim.yaml", "sawyer_ntp.rviz"):
         assert f'"{name}"' in source
         assert (ROOT / "config" / name).is_file(), name
+
+
+def test_the_real_robot_gets_driver_and_camera_and_its_stand_in_neither() -> None:
+    common = {"sawyer_driver", "executor", "planner"}
+    assert set(started("real")) == {*common, "perception"}
+    assert set(started("real", fake="true")) == {*common, "kinematic_cell", "fake_sawyer"}
+    assert {"recorder", "rviz2"} <= set(started("real", record="x", rviz="true"))
+
+
+def test_every_program_of_the_real_stack_is_installed() -> None:
+    build = (ROOT / "CMakeLists.txt").read_text()
+    for name in {**started("real"), **started("real", fake="true")}:
+        assert f" {name}" in build or f"({name} " in build, name
+    assert (ROOT / "config" / "real.yaml").is_file()

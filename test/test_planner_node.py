@@ -13,7 +13,6 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
-from kinematic_cell import KinematicCell
 from rclpy.parameter import Parameter
 from ros_world import TIMEOUT, RosWorld, wait_until
 from sawyer_ntp.action import ExecuteTask
@@ -27,6 +26,7 @@ from taskprog.machine import CancelToken, OutcomeCode, RunCode
 from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import ActionCancelled, ActionRejected, call_action, wait_for_server
 from taskprog.nodes.executor import ExecutorNode
+from taskprog.nodes.kinematic_cell import KinematicCell
 from taskprog.nodes.loopback_robot import LoopbackRobotNode
 from taskprog.nodes.planner import PlannerNode
 from taskprog.nodes.qos import EVERY_EVENT, LATCHED

@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "compute with programs: add numbers, sort digits",
     "npi": "run the experiments of NPI, the ancestor of NTP: train, compute, write figures and pictures",
     "replay": "play a recorded run back onto the topics",
+    "fake_sawyer": "stand in for a real Sawyer on the network, to try its driver out",
     "calibrate": "find where a camera stands, from a printed board that the arm shows it",
     "trace": "show or draw a recorded trace",
 }

@@ -114,7 +114,7 @@ class SawyerDriverNode(LifecycleNode):
         self._frames = self.create_publisher(TFMessage, "tf", STATES)
         self._static = self.create_publisher(TFMessage, "tf_static", STATIC_FRAMES)
         self._description = self.create_publisher(String, "robot_description", LATCHED)
-        self._diagnostics = self.create_publisher(DiagnosticArray, TOPIC, QoSProfile(depth=10))
+        self._diagnostics = self.create_publisher(DiagnosticArray, TOPIC, LATCHED)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         for period, callback in ((1 / rate, self._on_state), (DIAGNOSTICS_PERIOD, self._diagnose)):
             self.create_timer(period, callback, callback_group=MutuallyExclusiveCallbackGroup(), clock=steady)

@@ -1,4 +1,7 @@
-"""A table with cubes around the loop-back robot, without physics: what the pads close on follows the tool."""
+"""Node ``perception`` without a camera: cubes on a table that follow the tool once the pads close on them.
+
+For rehearsals with an arm that has no physics either: the loop-back robot, or a stand-in of the real one.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,12 @@ from sawyer_ntp.msg import DetectedObject, DetectedObjects
 from sensor_msgs.msg import JointState
 
 from taskprog.control.kinematics import Kinematics
-from taskprog.control.robot import ARM_JOINTS, GRIPPER_OPEN_WIDTH, gripper_width
+from taskprog.control.robot import ARM_JOINTS, GRIPPER_JOINTS, GRIPPER_OPEN_WIDTH, gripper_width
 from taskprog.nodes.heartbeat import Heartbeat
+from taskprog.nodes.parameters import declare
 from taskprog.nodes.qos import NEWEST
+from taskprog.nodes.spin import run
+from taskprog.tasks.block_stacking import random_layout
 from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE
 
 PERIOD = 0.1  # seconds of wall time between messages
@@ -24,16 +30,18 @@ GRASP_RADIUS = 0.02  # metres
 
 
 class KinematicCell(Node):
-    """Stands in for camera and table: node ``perception``, publishing ``objects``.
+    """Stands in for camera and table, publishing ``objects``.
 
     Attributes:
         positions: (8, 3) cube centres, metres, frame ``base``.
         silent: while set, nothing is published.
     """
 
-    def __init__(self, positions: NDArray[np.float64], **options: Any):
+    def __init__(self, positions: NDArray[np.float64] | None = None, **options: Any):
+        """``positions``: where the cubes are; None for a layout by parameter ``seed``."""
         super().__init__("perception", **options)
-        self.positions = positions.copy()
+        seed = declare(self, "seed", 0, "of the cubes' places", minimum=0)
+        self.positions = (random_layout(seed).positions if positions is None else positions).copy()
         self.silent = False
         self._held: int | None = None
         self._kinematics = Kinematics.load()
@@ -46,6 +54,8 @@ class KinematicCell(Node):
     def _on_state(self, message: JointState) -> None:
         self._state = message
         joints = dict(zip(message.name, message.position, strict=True))
+        if not {*ARM_JOINTS, *GRIPPER_JOINTS} <= joints.keys():
+            return
         tool, _ = self._kinematics.forward(np.array([joints[n] for n in ARM_JOINTS]))
         closed = gripper_width(joints) < GRIPPER_OPEN_WIDTH - 0.008
         if not closed:
@@ -75,3 +85,12 @@ class KinematicCell(Node):
             for name, (x, y, z) in zip(CUBE_NAMES, self.positions.tolist(), strict=True)
         ]
         self._publisher.publish(message)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Entry point."""
+    return run(KinematicCell, args, expected=(ValueError,))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
