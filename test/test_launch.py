@@ -48,7 +48,7 @@ def started(file: str = "sim", **arguments: str) -> dict[str, str]:
 def by_scene(scene: str) -> tuple[str, str]:
     """The family and the detector that a scene is looked at with."""
     context = LaunchContext()
-    found = entities(file)
+    found = entities()
     context.launch_configurations["scene"] = scene
     for action in found:
         if isinstance(action, DeclareLaunchArgument) and action.name == "family":

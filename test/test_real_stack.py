@@ -1,4 +1,4 @@
-"""The whole stack on the driver: a video goes in, and a stand-in of the real robot is asked to stack cubes."""
+"""The whole stack on the driver: a video goes in, and the real robot's stand-in is asked to stack cubes."""
 
 from __future__ import annotations
 
