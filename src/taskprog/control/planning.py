@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ ROUNDS, VARIATIONS = 2, 48  # in which the best curve is varied
 # Seconds that a metre of detour counts for, so that of ways that take as long the shorter one is gone.
 EFFORT = 0.1
 TRIES = 160  # curves that are looked at in each round, at most
+# Where free curves take this many times longer than others, straight pieces of so many metres may help.
+WELL, STUB = 1.2, 0.03
 FAR = 2.0  # radians; for a posture this far away a nearer one is looked for
 DIFFERENT = 0.2  # radians; a posture this near is the same one
 OUTSIDE = 0.03  # metres that the tool may leave the workspace, start and goal on its way
@@ -177,12 +179,16 @@ class _Search:
         Raises:
             Blocked: there is none.
         """
-        leave, arrive = self._leave(), self._arrive()
-        between = Between(self._up, self._down, leave, arrive)
-        curve = self._curve(between)
+        between = Between(self._up, self._down, self._leave(), self._arrive())
+        curve, time, ideal = self._curve(between)
+        if time > WELL * ideal and min(between.leave, between.arrive) < STUB:
+            # An end is free but has walls around it, such as a container's: out of there straight.
+            walled = replace(between, leave=max(between.leave, STUB), arrive=max(between.arrive, STUB))
+            other, faster, _ = self._curve(walled)
+            if faster < time:
+                curve = other
         if curve is None:
-            line = self._around_it(between)
-            return self._assemble(leave, line, arrive)
+            return self._assemble(between.leave, self._around_it(between), between.arrive)
         row, bent = curve
         return self._assemble(float(row[RISE]), bent, float(row[FALL]))
 
@@ -232,17 +238,21 @@ class _Search:
 
     # Curves
 
-    def _curve(self, between: Between) -> tuple[Vector, Matrix] | None:
-        """Parameters (6,) and bent part of the quickest free curve; None if none is free."""
+    def _curve(self, between: Between) -> tuple[tuple[Vector, Matrix] | None, float, float]:
+        """The quickest free curve: its parameters (6,) and bent part; None if none is free.
+
+        Also about how long it takes, and how long the quickest takes if it need not be free, seconds.
+        """
         inwards, upwards = self._pulls(between)
         rng = np.random.default_rng(0)
         rows = candidates(between, float(self._goal[2] - self._start[2]))
         best: tuple[Vector, Matrix] | None = None
-        limit = np.inf
+        limit, ideal = np.inf, np.inf
         for _ in range(1 + ROUNDS):
             bent = bends(rows, between, inwards, upwards)
             times = durations(rows, bent, between, self._straights.landing, self._kinematics, self._speed)
             times = times + EFFORT * np.abs(rows).sum(axis=1)
+            ideal = min(ideal, float(times.min()))
             for index in np.argsort(times, kind="stable")[:TRIES]:
                 if times[index] >= limit:
                     break
@@ -250,15 +260,17 @@ class _Search:
                     best, limit = (rows[index], bent[index]), float(times[index])
                     break
             if best is None:
-                return None
+                break
             rows = variations(best[0], between, VARIATIONS, rng)
-        return best
+        return best, limit, ideal
 
     def _pulls(self, between: Between) -> tuple[Vector, Vector]:
         """How the arm half way moves for a metre inwards and for one up, (7,) each."""
         middle = (between.start.at(between.leave) + between.goal.at(between.arrive)) / 2
         tool, _ = self._kinematics.forward(middle)
-        inverse = np.linalg.pinv(self._kinematics.jacobian(middle), rcond=1e-2)
+        # Without joints 2 and 4 the arm stays in its plane, and its tool's tilt as it is.
+        jacobian = self._kinematics.jacobian(middle) * [1, 1, 0, 1, 0, 1, 1]
+        inverse = np.linalg.pinv(jacobian, rcond=1e-2)
         radial = -tool[:2] / max(float(np.linalg.norm(tool[:2])), 1e-6)
         return inverse @ [*radial, 0.0, 0.0, 0.0, 0.0], inverse @ [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
 

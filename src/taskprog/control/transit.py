@@ -61,7 +61,7 @@ def candidates(between: Between, up: float) -> Matrix:
         up: how much higher the goal is than the start.
     """
     low = max(between.leave, up + between.arrive)
-    rows = []
+    rows = [np.array([between.leave, 0.0, between.arrive, 0.0, 0.0, 0.0])]
     for level in LEVELS:
         for upright in UPRIGHT:
             for inwards in INWARDS:
