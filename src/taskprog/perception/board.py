@@ -25,7 +25,6 @@ DICTIONARIES = {"charuco": "DICT_4X4_50", "apriltag": "DICT_APRILTAG_36h11"}
 KINDS = tuple(DICTIONARIES)
 MIN_CORNERS = 6  # seen in an image; fewer say too little about the board's tilt
 MAX_MISFIT = 0.003  # rms distance of corners from the board that fits them best, in image widths
-SURE = 2.0  # the mirrored tilt must fit this many times worse, else a view does not say which it is
 TAG_OFFSET = 0.5  # pixels: OpenCV's AprilTag code counts from a pixel's corner, all else from its centre
 
 
@@ -41,13 +40,11 @@ class BoardView:
         points: (N, 3) the corners seen, in the board's frame, metres.
         pixels: (N, 2) where they are seen, to a fraction of a pixel.
         pose: (4, 4) optical frame <- board, from this image alone.
-        sure: whether the board's tilt is beyond doubt.
     """
 
     points: Floats
     pixels: Floats
     pose: Floats
-    sure: bool
 
 
 @dataclass(frozen=True)
@@ -155,13 +152,13 @@ class Board:
                 f"{len(points)} corners of the board can be seen, {MIN_CORNERS} that are not in one line are"
                 f" needed{self._other(grey)}"
             )
-        pose, misfit, sure = _pose(points, pixels, camera)
+        pose, misfit = _pose(points, pixels, camera)
         if misfit > MAX_MISFIT * camera.width:
             raise BoardNotSeen(
                 f"the corners are {misfit:.1f} pixels (rms) off a flat board of {self}: it should be that"
                 " board, flat, and camera_info that of this camera"
             )
-        return BoardView(points, pixels, pose, sure)
+        return BoardView(points, pixels, pose)
 
     def _charuco_corners(self, grey: NDArray[np.uint8], camera: Intrinsics) -> tuple[Floats, Floats]:
         parameters = cv2.aruco.CharucoParameters()
@@ -196,9 +193,10 @@ class Board:
         return ""
 
 
-def _pose(points: Floats, pixels: Floats, camera: Intrinsics) -> tuple[Floats, float, bool]:
-    """Pose of a flat board, its rms misfit in pixels, and whether the mirrored tilt can be ruled out."""
+def _pose(points: Floats, pixels: Floats, camera: Intrinsics) -> tuple[Floats, float]:
+    """Pose of a flat board, and its rms misfit in pixels."""
     found = []
+    # Two tilts of a flat thing look much alike: both are starting points.
     _, turns, shifts, _ = cv2.solvePnPGeneric(
         points, pixels.reshape(-1, 1, 2), camera.matrix, camera.distortion, flags=cv2.SOLVEPNP_IPPE
     )
@@ -207,9 +205,5 @@ def _pose(points: Floats, pixels: Floats, camera: Intrinsics) -> tuple[Floats, f
         pose = np.eye(4)
         pose[:3, :3], pose[:3, 3] = cv2.Rodrigues(turn)[0], shift.ravel()
         seen = camera.project(points @ pose[:3, :3].T + pose[:3, 3])
-        found.append((float(np.sqrt(np.mean(np.sum((seen - pixels) ** 2, axis=1)))), pose))
-    found.sort(key=lambda pair: pair[0])
-    misfit, pose = found[0]
-    # Both starts may end in the same place: then there is no other tilt.
-    others = [error for error, other in found[1:] if not np.allclose(other, pose, atol=1e-3)]
-    return pose, misfit, all(error > SURE * misfit for error in others)
+        found.append((pose, float(np.sqrt(np.mean(np.sum((seen - pixels) ** 2, axis=1))))))
+    return min(found, key=lambda pair: pair[1])
