@@ -36,8 +36,10 @@ def test_a_video_is_done_by_the_robot_behind_the_driver(ros: RosWorld, tmp_path:
     record_video(TASK, 1000, "hand", video)
     with FakeNetwork() as network:
         network.robot.gripper.object_width = 0.045 - 0.0155
-        master = Parameter("master", value=network.uri)
-        ros.add(SawyerDriverNode(context=ros.context, parameter_overrides=[master]))
+        # All nodes share this process and wait for each other, which is not the robot's silence.
+        parameters = {"master": network.uri, "state_timeout": 1.0, "joints_timeout": 1.0}
+        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+        ros.add(SawyerDriverNode(context=ros.context, parameter_overrides=overrides))
         table = KinematicCell(random_layout(5).positions, context=ros.context)
         ros.add(table)
         ros.add(ExecutorNode(context=ros.context))

@@ -105,8 +105,10 @@ def network() -> Iterator[FakeNetwork]:
 
 @pytest.fixture
 def driver(ros: RosWorld, network: FakeNetwork) -> SawyerDriverNode:
-    master = Parameter("master", value=network.uri)
-    node = SawyerDriverNode(context=ros.context, parameter_overrides=[master])
+    # Robot, driver and client share this process and wait for each other, which is not the robot's silence.
+    parameters = {"master": network.uri, "state_timeout": 0.8, "joints_timeout": 0.8}
+    overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+    node = SawyerDriverNode(context=ros.context, parameter_overrides=overrides)
     ros.add(node)
     return node
 
