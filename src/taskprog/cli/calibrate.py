@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
         )
         if options.action == "board":
             write_board(options.file, board, options.paper)
-            print(f"{options.file}: {board}; print at 100 %, then measure the ruler and ten squares")
+            print(f"{options.file}: {board}; print at 100 %, then measure the ruler and a row of squares")
             return 0
         if not options.max_error > 0:
             raise CommandError(f"--max-error {options.max_error:g}: should be positive")
