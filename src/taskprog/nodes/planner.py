@@ -37,7 +37,13 @@ from taskprog.nodes.parameters import declare
 from taskprog.nodes.qos import EVERY_EVENT, LATCHED
 from taskprog.nodes.ros_domain import EXECUTOR, PERCEPTION, RosDomain
 from taskprog.nodes.single_goal import PREEMPTED, Feedback, SingleGoalServer
-from taskprog.nodes.specification import READ, SpecificationError, check_specification, read_specification
+from taskprog.nodes.specification import (
+    READ,
+    SpecificationError,
+    check_eyes,
+    check_specification,
+    read_specification,
+)
 from taskprog.nodes.spin import run
 from taskprog.nodes.trace_messages import description_message, event_message
 from taskprog.planners.ntp.planner import CheckpointError, NTPPlanner
@@ -105,6 +111,7 @@ class PlannerNode(Node):
         )
         folder = Path(checkpoint) if checkpoint else share_dir() / "models/policies" / kind
         self._family = FAMILIES[kind]
+        check_eyes(self._family)
         policy = NTPPlanner.load(folder, self._family)
         self._library = policy.library
         self._planner = OwnThread(policy)
@@ -226,7 +233,7 @@ def _error_code(code: RunCode, cancel: CancelToken) -> int:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Entry point; a policy that cannot be loaded is a clear error at start."""
-    return run(PlannerNode, args, expected=(CheckpointError, ValueError))
+    return run(PlannerNode, args, expected=(CheckpointError, ValueError, OSError))
 
 
 if __name__ == "__main__":

@@ -102,6 +102,16 @@ def read_specification(message: TaskSpecification, family: Family) -> Demonstrat
     return read_frames(images, times, camera)
 
 
+def check_eyes(family: Family) -> None:
+    """See that videos of a family can be read at all, before anybody sends one.
+
+    Raises:
+        OSError, ValueError: what is needed is missing or broken.
+    """
+    if family.name == ORDER_FULFILMENT:
+        goods_detector(CameraModel.table_top(*CAMERA_SIZE))
+
+
 def goods_detector(camera: CameraModel) -> Detector:
     """The detector of goods and containers in a camera's images.
 
