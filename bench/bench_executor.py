@@ -30,14 +30,18 @@ from rich.table import Table
 from sawyer_ntp.action import MoveGripper, MoveTo
 
 from taskprog.cli.supervisor import NodeSpec, Supervisor, isolated_environment
-from taskprog.control.cartesian import Landing, along, over
+from taskprog.control.cartesian import Landing
+from taskprog.control.collision import CollisionModel
 from taskprog.control.kinematics import Kinematics, top_down
+from taskprog.control.planning import PathPlanner, Straights
 from taskprog.control.robot import GRIPPER_OPEN_WIDTH, NEUTRAL
+from taskprog.control.surroundings import Surroundings
 from taskprog.control.trajectory import time_optimal
 from taskprog.machine import CancelToken
 from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import call_action, wait_for_server
 from taskprog.nodes.convert import to_pose
+from taskprog.tasks.table_top import WORKSPACE
 
 ROUNDS = 60
 RATE = 1000.0  # seconds of the robot's clock in one of the wall's
@@ -74,7 +78,7 @@ class Client:
             raise RuntimeError(result.message)
 
     def move_to(self, position: NDArray[np.float64]) -> None:
-        """Up, across, and down."""
+        """There on a free path."""
         goal = MoveTo.Goal(target=PoseStamped(pose=to_pose(position, top_down(0.0))))
         result = call_action(self.move, goal, CancelToken(), TIMEOUT)
         if result.error_code:
@@ -101,15 +105,10 @@ def rounds(client: Client) -> dict[str, list[float]]:
 
 
 def plan(kinematics: Kinematics, goal: NDArray[np.float64]) -> None:
-    """What ``move_to`` computes: inverse kinematics along the path, and its fastest trajectory."""
-    start, rotation = kinematics.forward(NEUTRAL)
-    path = along(
-        kinematics,
-        NEUTRAL,
-        lambda angle: over(start, goal, angle, float(start[2]), Landing(0.03, 0.10)),
-        rotation,
-        top_down(0.0),
-    )
+    """What ``move_to`` computes: a free path, and its fastest trajectory."""
+    around = Surroundings(CollisionModel.load(), kinematics, NEUTRAL, [], None, False, GRIPPER_OPEN_WIDTH)
+    straights = Straights(Landing(0.03, 0.10), 0.0, WORKSPACE)
+    path = PathPlanner(kinematics).plan(NEUTRAL, goal, top_down(0.0), around, straights, 0.7)
     time_optimal(path, kinematics, 0.7)
 
 

@@ -90,7 +90,7 @@ def test_paths_between_towers_keep_clear_and_are_straight_only_near_their_ends()
                 assert beside.free(p), beside.contacts(p)
         # The tool keeps pointing about down, and lands slowly from straight above.
         assert all(KINEMATICS.forward(p)[1][2, 2] < -0.98 for p in trajectory.positions)
-        low = (np.arange(len(tool)) > len(tool) / 2) & (tool[:, 2] < goal[2] + 0.02)
+        low = np.arange(len(tool)) > np.flatnonzero(tool[:, 2] > goal[2] + 0.02)[-1]
         assert np.abs(tool[low, :2] - goal[:2]).max() < 1e-3
         assert np.abs(np.gradient(tool[:, 2], trajectory.times))[low].max() < 0.115
 

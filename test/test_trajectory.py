@@ -1,4 +1,4 @@
-"""Tool paths and trajectories: corners, limits, continuity."""
+"""Tool paths and trajectories: limits, continuity, landings."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from taskprog.control.cartesian import Landing, along, over, straight
+from taskprog.control.cartesian import Landing, along, straight
+from taskprog.control.collision import CollisionModel
 from taskprog.control.errors import InvalidGoal
 from taskprog.control.kinematics import Kinematics, top_down
-from taskprog.control.robot import NEUTRAL
+from taskprog.control.planning import PathPlanner, Straights
+from taskprog.control.robot import GRIPPER_OPEN_WIDTH, NEUTRAL
+from taskprog.control.surroundings import Surroundings
 from taskprog.control.trajectory import JointPath, straight_path, time_optimal
+from taskprog.tasks.table_top import WORKSPACE
 
 LANDING = Landing(0.03, 0.10)
 
@@ -26,11 +30,9 @@ def kinematics() -> Kinematics:
 def pick_path(
     kinematics: Kinematics, q: NDArray[np.float64], goal: NDArray[np.float64], yaw: float
 ) -> JointPath:
-    start, rotation = kinematics.forward(q)
-    height = max(float(start[2]), float(goal[2]) + 0.1)
-    return along(
-        kinematics, q, lambda angle: over(start, goal, angle, height, LANDING), rotation, top_down(yaw)
-    )
+    around = Surroundings(CollisionModel.load(), kinematics, q, [], None, False, GRIPPER_OPEN_WIDTH)
+    straights = Straights(LANDING, 0.08, WORKSPACE)
+    return PathPlanner(kinematics).plan(q, goal, top_down(yaw), around, straights, 0.7)
 
 
 def random_paths(kinematics: Kinematics, n: int) -> list[JointPath]:
@@ -58,28 +60,6 @@ def test_trajectories_respect_the_limits_and_do_not_jump(kinematics: Kinematics)
         assert np.abs(steps - mean).max() < 0.05
         np.testing.assert_allclose(trajectory.positions[[0, -1]], path.positions[[0, -1]])
         assert not trajectory.velocities[[0, -1]].any()
-
-
-def test_many_motions_do_not_drift_into_odd_postures(kinematics: Kinematics) -> None:
-    last = random_paths(kinematics, 40)[-1].positions[-1]
-    assert np.abs(last[[2, 4]]).max() < 0.01
-
-
-def test_over_goes_up_across_and_down(kinematics: Kinematics) -> None:
-    start, end = np.array([0.5, -0.2, -0.05]), np.array([0.7, 0.1, 0.0])
-    points = over(start, end, 1.0, 0.15, LANDING).points
-    np.testing.assert_allclose(points[0, :3], start)
-    np.testing.assert_allclose(points[-1, :3], end)
-    assert points[:, 2].max() == pytest.approx(0.15)
-    aside = np.minimum(
-        np.linalg.norm(points[:, :2] - start[:2], axis=1), np.linalg.norm(points[:, :2] - end[:2], axis=1)
-    )
-    assert points[aside > 0.04, 2].min() > 0.15 - 1e-9
-    assert points[aside > 0.02, 2].min() > 0.14
-    turns = np.diff(points, axis=0)
-    directions = turns / np.linalg.norm(turns, axis=1)[:, None]
-    bend = np.arccos(np.clip(np.einsum("ij,ij->i", directions[1:], directions[:-1]), -1, 1))
-    assert bend.max() < 0.5, "a corner is not rounded"
 
 
 def test_the_last_centimetres_of_a_descent_are_slow(kinematics: Kinematics) -> None:

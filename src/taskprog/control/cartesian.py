@@ -1,6 +1,6 @@
-"""Paths of the tool: straight lines, and up, across and down with rounded corners; and the arm along them.
+"""Straight paths of the tool, and the arm along them.
 
-A turn of the tool is a fourth coordinate of its path, so that corners are rounded for it as well.
+A turn of the tool is a fourth coordinate of its path.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ Matrix = NDArray[np.float64]
 
 SPACING = 0.01  # metres between the poses that are solved for
 LEVER = 0.10  # metres of path that a turn by one radian counts as
-CORNER = 0.04  # metres before and after a corner in which it is rounded
 NO_WAY = 1e-4  # metres; less than this is no piece of path
 SPINS = (
     0.0,
@@ -59,33 +58,8 @@ class ToolPath:
 
 def straight(start: Vector, end: Vector, angle: float) -> ToolPath:
     """The straight line from ``start`` (3,) to ``end`` (3,) during which the tool turns by ``angle``."""
-    points = _line(np.array([*start, 0.0]), np.array([*end, LEVER * angle]))
+    points = line(np.array([*start, 0.0]), np.array([*end, LEVER * angle]))
     return ToolPath(points, np.full(len(points), FREE))
-
-
-def over(start: Vector, end: Vector, angle: float, height: float, landing: Landing) -> ToolPath:
-    """Up from ``start`` (3,) to ``height``, across, and down to ``end`` (3,); corners are rounded.
-
-    The tool turns by ``angle`` while it goes across. Neither end is above ``height``.
-    """
-    a, d = np.array([*start, 0.0]), np.array([*end, LEVER * angle])
-    b, c = a.copy(), d.copy()
-    b[2] = c[2] = height
-    across = float(np.linalg.norm(c - b))
-    direction = (c - b) / max(across, NO_WAY)
-    rise, fall = (np.array([0.0, 0.0, min(CORNER, across / 2, height - p[2]), 0.0]) for p in (a, d))
-    leave, arrive = b + rise[2] * direction, c - fall[2] * direction
-    pieces = [
-        _line(a, b - rise),
-        _corner(b - rise, b, leave)[1:],
-        _line(leave, arrive)[1:],
-        _corner(arrive, c, c - fall)[1:],
-        _line(c - fall, d)[1:],
-    ]
-    points = np.concatenate(pieces)
-    descends = np.arange(len(points)) >= len(points) - len(pieces[-1])
-    slow = descends & (points[:, 2] - end[2] < landing.distance)
-    return ToolPath(points, np.where(slow, landing.speed, FREE))
 
 
 def along(
@@ -131,18 +105,12 @@ def _track(kinematics: Kinematics, start: Vector, positions: Matrix, rotations: 
     return np.stack(path)
 
 
-def _count(way: float) -> int:
+def points_on(way: float) -> int:
     """Number of poses on a piece of path; a single one where there is no way to go."""
     return 1 if way < NO_WAY else max(3, math.ceil(way / SPACING) + 1)
 
 
-def _line(start: Vector, end: Vector) -> Matrix:
-    share = np.linspace(0.0, 1.0, _count(float(np.linalg.norm(end - start))))[:, None]
+def line(start: Vector, end: Vector) -> Matrix:
+    """Poses (K, 4) of a tool's path from ``start`` to ``end`` (4,), about ``SPACING`` apart."""
+    share = np.linspace(0.0, 1.0, points_on(float(np.linalg.norm(end - start))))[:, None]
     return start + share * (end - start)
-
-
-def _corner(start: Vector, corner: Vector, end: Vector) -> Matrix:
-    """A parabola from ``start`` to ``end``, tangent there to the lines to ``corner``."""
-    way = np.linalg.norm(corner - start) + np.linalg.norm(end - corner)
-    share = np.linspace(0.0, 1.0, _count(1.5 * float(way)))[:, None]
-    return (1 - share) ** 2 * start + 2 * share * (1 - share) * corner + share**2 * end
