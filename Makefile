@@ -15,7 +15,7 @@ QUICK ?= 0
 export OMP_NUM_THREADS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all bench lint train paper clean
+.PHONY: help setup demo test test-all bench lint train paper npi clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml
 setup: $(STAMP) ## the environment .venv, and the ROS interfaces in it
 	@$(BIN)/python tools/build_interfaces.py
 
-demo: setup ## one unseen task in simulation; TASK="2>6 7>1 3>7" SEED=7 GUI=1 SCENE=...
+demo: setup ## one unseen task in simulation; TASK="2>6 7>1 3>7" SEED=7 GUI=1 SCENE=order_fulfilment OBJECTS=20
 	$(BIN)/taskprog demo --seed $(SEED) --scene $(SCENE) \
 	  $(if $(TASK),--task "$(TASK)") $(if $(filter-out 0,$(GUI)),--gui)
 
@@ -55,6 +55,10 @@ paper: setup ## the paper's experiments, hours; QUICK=1 minutes; JOBS=2 RAY=HOST
 	$(BIN)/taskprog paper $(if $(filter-out 0,$(QUICK)),--quick) \
 	  $(if $(RAY),--ray $(RAY),$(if $(JOBS),--jobs $(JOBS))) \
 	  $(if $(ONLY),--only $(ONLY)) $(if $(TASK_FILE),--task-file "$(TASK_FILE)")
+
+npi: setup ## the experiments of NPI, the ancestor, an hour or two; QUICK=1 minutes; JOBS=2 RAY=HOST:PORT ONLY=addition
+	$(BIN)/taskprog npi $(if $(filter-out 0,$(QUICK)),--quick) \
+	  $(if $(RAY),--ray $(RAY),$(if $(JOBS),--jobs $(JOBS))) $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what was built, and the environment; out/ stays
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache src/*.egg-info

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from taskprog.experiments import plots
 from taskprog.experiments.page import write_page
+from taskprog.experiments.paper import FIGURES, INTRODUCTION, TITLE
 from taskprog.experiments.plots import draw
 from taskprog.experiments.pool import Pool
 from taskprog.experiments.runner import run_units
@@ -303,7 +304,7 @@ def test_a_page_has_the_figures_the_failures_and_the_command(tmp_path: Path) -> 
     results, page = tmp_path / "results", tmp_path / "results.md"
     path = write_figure(stacking_figure(Store(tmp_path)), Store(tmp_path), results, "taskprog paper --quick")
     picture = draw(path)
-    write_page(results, page)
+    write_page(results, page, TITLE, INTRODUCTION, tuple(FIGURES))
     text = page.read_text()
     low, high = wilson(99, 100)
     assert f"| NTP+ | 100 | 99.0 ({100 * low:.1f}–{100 * high:.1f}) | 99.0" in text
@@ -342,5 +343,5 @@ def test_every_figure_has_a_picture(name: str, tmp_path: Path) -> None:
     path = draw(write_figure(figure, store, tmp_path / "results", "taskprog paper"))
     assert path is not None
     assert path.read_bytes().startswith(b"\x89PNG")
-    write_page(tmp_path / "results", tmp_path / "page.md")
+    write_page(tmp_path / "results", tmp_path / "page.md", TITLE, INTRODUCTION, tuple(FIGURES))
     assert "| NTP" in (tmp_path / "page.md").read_text().replace("block_stacking | ", "")

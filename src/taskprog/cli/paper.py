@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +14,7 @@ from rich.console import Console
 from taskprog.cli.main import CommandError
 from taskprog.cli.options import add_pool_arguments, tasks_in
 from taskprog.experiments.page import write_page
-from taskprog.experiments.paper import FIGURES, FULL, QUICK, STACKING, Paper, Scale
+from taskprog.experiments.paper import FIGURES, FULL, INTRODUCTION, QUICK, STACKING, TITLE, Paper, Scale
 from taskprog.experiments.plots import draw
 from taskprog.experiments.pool import PoolError, pool
 from taskprog.experiments.runner import Failure, run_units
@@ -37,22 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", metavar="NAMES", default=",".join(FIGURES), help="these figures, separated by commas"
     )
+    add_folder_arguments(parser, "paper")
     parser.add_argument(
         "--task-file",
         type=Path,
         help="CSV file with the NTP authors' tasks, to evaluate on those of the test half",
-    )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        help="folder of finished units and policies; what is done is not done again"
-        " (default: out/paper, or out/paper-quick)",
-    )
-    parser.add_argument(
-        "--results",
-        type=Path,
-        help="folder of figures and pictures, the page is written beside it"
-        " (default: docs/results/paper, or OUTPUT/results with --quick)",
     )
     trial = parser.add_argument_group("to try it out, with --quick")
     trial.add_argument("--steps", type=int, help="gradient steps of every training")
@@ -61,13 +50,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_pool_arguments(parser, len(os.sched_getaffinity(0)))
 
 
+def add_folder_arguments(parser: argparse.ArgumentParser, name: str) -> None:
+    """``--output`` and ``--results`` of a report."""
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="folder of finished units and policies; what is done is not done again"
+        f" (default: out/{name}, or out/{name}-quick)",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        help="folder of figures and pictures, the page is written beside it"
+        f" (default: docs/results/{name}, or OUTPUT/results with --quick)",
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """Run what is not done yet, write figures, pictures and the page. Returns 1 if a unit failed."""
-    console = Console()
     paper = Paper(_scale(options), _own_tasks(options.task_file))
-    figures = paper.figures(_names(options.only))
-    output = options.output or Path("out/paper-quick" if options.quick else "out/paper")
-    results = options.results or (output / "results" if options.quick else Path("docs/results/paper"))
+    figures = paper.figures(names_in(options.only, FIGURES))
+    page = Page("paper", TITLE, INTRODUCTION, tuple(FIGURES))
+    return write_up(figures, page, options, _command(options))
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a report is called on disk, its title, what stands before its figures, and their names."""
+
+    name: str
+    title: str
+    introduction: Sequence[str]
+    figures: Sequence[str]
+
+
+def write_up(figures: Sequence[Figure], page: Page, options: argparse.Namespace, command: str) -> int:
+    """Run what figures need and is not done yet, write them, their pictures and the page.
+
+    Returns 1 if a unit failed.
+    """
+    console = Console()
+    output = options.output or Path(f"out/{page.name}-quick" if options.quick else f"out/{page.name}")
+    usual = output / "results" if options.quick else Path("docs/results") / page.name
+    results = options.results or usual
     store = Store(output)
     units = [unit for figure in figures for unit in figure.units]
     try:
@@ -75,7 +100,9 @@ def run(options: argparse.Namespace) -> int:
             failures = run_units(units, store, workers, console)
     except PoolError as error:
         raise CommandError(str(error)) from error
-    _write(figures, store, results, _command(options))
+    for figure in figures:
+        draw(write_figure(figure, store, results, command))
+    write_page(results, results.with_name(results.name + ".md"), page.title, page.introduction, page.figures)
     spent = cpu_seconds(units, store) / 60
     console.print(f"{spent:.0f} CPU minutes in all; figures in {results}, the page beside it")
     _tell(failures, console)
@@ -93,11 +120,16 @@ def _scale(options: argparse.Namespace) -> Scale:
     return replace(scale, steps=options.steps, trials=options.trials)
 
 
-def _names(text: str) -> list[str]:
+def names_in(text: str, known: Collection[str]) -> list[str]:
+    """The names of figures in a list with commas.
+
+    Raises:
+        CommandError: one is not known, or there is none.
+    """
     names = [name for name in text.split(",") if name]
-    unknown = [name for name in names if name not in FIGURES]
+    unknown = [name for name in names if name not in known]
     if unknown or not names:
-        raise CommandError(f"--only {text!r}: there are {', '.join(FIGURES)}")
+        raise CommandError(f"--only {text!r}: there are {', '.join(known)}")
     return names
 
 
@@ -116,12 +148,6 @@ def _command(options: argparse.Namespace) -> str:
         if getattr(options, name) is not None:
             words += [f"--{name}", str(getattr(options, name))]
     return shlex.join(words)
-
-
-def _write(figures: Sequence[Figure], store: Store, results: Path, command: str) -> None:
-    for figure in figures:
-        draw(write_figure(figure, store, results, command))
-    write_page(results, results.with_name(results.name + ".md"))
 
 
 def _tell(failures: Sequence[Failure], console: Console) -> None:

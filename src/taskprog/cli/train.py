@@ -12,10 +12,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from taskprog.cli.main import CommandError
 from taskprog.cli.options import positive, share
 from taskprog.planners.logs import TrainingLog
+from taskprog.planners.npi.presets import MODELS as NPI
 from taskprog.planners.ntp.card import write_card
 from taskprog.planners.ntp.presets import MODELS, RELATIONAL, configuration, relabelled, shipped
 from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings, unseen_tasks
-from taskprog.planners.training import RESUME, SAVE_EVERY
+from taskprog.planners.training import RESUME, SAVE_EVERY, Training
 from taskprog.planners.training import Progress as Step
 from taskprog.tasks.conditions import Conditions
 from taskprog.tasks.evaluation import Summary, evaluate
@@ -26,8 +27,9 @@ CHECK_SEED = 900_000  # of starts and noise of the check at the end
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options; the defaults make the shipped policy of the family."""
-    parser.add_argument("--family", choices=tuple(FAMILIES), default="block_stacking", help="which tasks")
-    parser.add_argument("--model", choices=tuple(MODELS), default=RELATIONAL, help="which networks")
+    families = (*FAMILIES, *NPI)
+    parser.add_argument("--family", choices=families, default="block_stacking", help="which tasks")
+    parser.add_argument("--model", choices=tuple(MODELS), help=f"which networks (default: {RELATIONAL})")
     parser.add_argument(
         "--output",
         type=Path,
@@ -65,20 +67,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Record, train, check, write policy and model card. After Ctrl-C the same command goes on."""
+    if options.family in NPI:
+        from taskprog.cli import train_npi
+
+        return train_npi.run(options)
     console = Console()
     config = configured(options)
     output = options.output or Path("out/policies") / config.family
-    with _bars(console) as bars:
+    with progress_bars(console) as bars:
         bar = bars.add_task("recording the expert", total=config.tasks * config.data.trials, status="")
         try:
             recordings = make_recordings(config, lambda done: bars.update(bar, completed=done))
         except ValueError as error:
             raise CommandError(str(error)) from error
         trainer = Trainer(config, recordings, options.threads)
-        _train(trainer, output, options.logs or output / "tensorboard", bars, console)
+        logs = options.logs or output / "tensorboard"
+        train_with_bars(trainer, config.steps, output, logs, bars, console)
         trainer.save(output)
         summary = _check(trainer, options.check, bars)
-    write_card(output, options.model, recordings, trainer, summary)
+    write_card(output, options.model or RELATIONAL, recordings, trainer, summary)
     (output / RESUME).unlink(missing_ok=True)
     console.print(f"policy in {output}, trained in {trainer.seconds:.0f} s of CPU time")
     if summary is not None:
@@ -92,11 +99,12 @@ def run(options: argparse.Namespace) -> int:
 
 def configured(options: argparse.Namespace) -> TrainConfig:
     """The training that is asked for."""
+    model = options.model or RELATIONAL
     tasks = options.tasks or shipped(options.family).tasks
-    config = configuration(options.family, options.model, tasks, options.seed)
+    config = configuration(options.family, model, tasks, options.seed)
     reordered = options.reordered
     if reordered is None:
-        reordered = (shipped(options.family) if options.model == RELATIONAL else config).data.reordered
+        reordered = (shipped(options.family) if model == RELATIONAL else config).data.reordered
     trials = options.trials or config.data.trials
     config = replace(
         config,
@@ -106,7 +114,8 @@ def configured(options: argparse.Namespace) -> TrainConfig:
     return relabelled(config) if options.relabelled else config
 
 
-def _bars(console: Console) -> Progress:
+def progress_bars(console: Console) -> Progress:
+    """Bars with a status beside them."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -117,14 +126,21 @@ def _bars(console: Console) -> Progress:
     return Progress(*columns, console=console)
 
 
-def _train(trainer: Trainer, folder: Path, logs: Path, bars: Progress, console: Console) -> None:
+def train_with_bars(
+    trainer: Training, steps: int, folder: Path, logs: Path, bars: Progress, console: Console
+) -> None:
+    """Train up to ``steps``, from where an interrupted training in the folder stands, showing how far it is.
+
+    Raises:
+        CommandError: that training had another configuration.
+    """
     try:
         continued = trainer.load_state(folder)
     except ValueError as error:
         raise CommandError(str(error)) from error
     if continued:
         console.print(f"going on at step {trainer.step}")
-    bar: TaskID = bars.add_task("training", total=trainer.config.steps, completed=trainer.step, status="")
+    bar: TaskID = bars.add_task("training", total=steps, completed=trainer.step, status="")
 
     def on_step(step: Step) -> None:
         log.add(step, trainer.rate)

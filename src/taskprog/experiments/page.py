@@ -8,28 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-FIGURES = ("fig5", "fig6", "ablations", "robustness", "beyond", "cost")
 Rows = Sequence[dict[str, Any]]
-INTRODUCTION = (
-    "How the experiments of Neural Task Programming (Xu et al., 2017, section IV) come out here. Everything "
-    "on this page is measured on the kinematic twin and written by one command; the JSON files beside the "
-    "pictures have all figures, with each seed's.",
-    "An episode shows a task from one random start and lets the policy do it from another. It succeeds if "
-    "all of the task's relations hold at the end *and* the program returned by itself. n counts episodes "
-    "over all training seeds; in brackets, Wilson's 95 % interval of all episodes together, in per cent.",
-)
 
 
-def write_page(results: Path, page: Path) -> None:
-    """Write the page of the figures that are in a folder.
+def write_page(
+    results: Path, page: Path, title: str, introduction: Sequence[str], figures: Sequence[str]
+) -> None:
+    """Write the page of the figures that are in a folder, those of these names.
 
     Raises:
         OSError: a figure cannot be read, or the page not be written.
     """
-    lines = ["# The paper's experiments", ""]
-    for paragraph in INTRODUCTION:
+    lines = [f"# {title}", ""]
+    for paragraph in introduction:
         lines += [paragraph, ""]
-    for name in FIGURES:
+    for name in figures:
         path = results / f"{name}.json"
         if path.is_file():
             figure = json.loads(path.read_text(encoding="utf-8"))

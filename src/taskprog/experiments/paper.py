@@ -366,6 +366,15 @@ def _cost_row(paper: Paper, family: str, model: str, tasks: int) -> Row:
     )
 
 
+TITLE = "The paper's experiments"
+INTRODUCTION = (
+    "How the experiments of Neural Task Programming (Xu et al., 2017, section IV) come out here. Everything "
+    "on this page is measured on the kinematic twin and written by one command; the JSON files beside the "
+    "pictures have all figures, with each seed's.",
+    "An episode shows a task from one random start and lets the policy do it from another. It succeeds if "
+    "all of the task's relations hold at the end *and* the program returned by itself. n counts episodes "
+    "over all training seeds; in brackets, Wilson's 95 % interval of all episodes together, in per cent.",
+)
 FIGURES: dict[str, Callable[[Paper], Figure]] = {
     "fig5": _block_stacking,
     "fig6": _orders,

@@ -20,6 +20,7 @@ PANELS = {"seen": "(a) seen tasks", "unseen": "(b) unseen tasks", "topology": "(
 COLOURS = ("#d62728", "#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#17becf", "#7f7f7f")
 MARKERS = "osD^v<>P"
 DPI = 130
+LEAST_ERROR = 1e-4  # in a training curve; smaller ones are drawn as this
 NAME_WIDTH = 62  # letters of a bar's name in a line
 
 
@@ -142,6 +143,52 @@ def curves(figure: dict[str, Any]) -> Any:
     return picture
 
 
+def program_curves(figure: dict[str, Any]) -> Any:
+    """The share of wrong decisions over training steps, a panel for each model, a line for each program."""
+    from matplotlib import pyplot
+
+    rows = figure["rows"]
+    picture, axes = pyplot.subplots(
+        1, len(rows), figsize=(3.2 * len(rows), 3.6), sharey=True, layout="constrained", squeeze=False
+    )
+    for panel, row in zip(axes[0], rows, strict=True):
+        steps = [point["step"] for point in row["curve"]]
+        for name, style in _styles(row["curve"][-1]["errors"]).items():
+            errors = [max(point["errors"][name], LEAST_ERROR) for point in row["curve"]]
+            panel.plot(steps, errors, color=style["color"], label=name.rpartition(".")[2])
+        panel.set_yscale("log")
+        panel.set_title(textwrap.fill(row["model"], 26), fontsize=9)
+        panel.set_xlabel("gradient steps")
+        panel.grid(alpha=0.3)
+        panel.legend(fontsize=6, frameon=False)
+    axes[0][0].set_ylabel("share of wrong decisions")
+    return picture
+
+
+def over_a_number(figure: dict[str, Any]) -> Any:
+    """Success over the label that goes across, logarithmic, a line for each value of the other labels."""
+    from matplotlib import pyplot
+
+    rows, across = figure["rows"], figure["across"]
+    names = [name for name in figure["labels"] if name != across]
+
+    def line_of(row: dict[str, Any]) -> str:
+        return ", ".join(str(row[name]) for name in names)
+
+    picture, panel = pyplot.subplots(figsize=(7, 4.2), layout="constrained")
+    for name, style in _styles(map(line_of, rows)).items():
+        line = sorted((row for row in rows if line_of(row) == name), key=lambda row: int(row[across]))
+        _interval_line(panel, [row[across] for row in line], line, label=name, **style)
+    counts = sorted({row[across] for row in rows})
+    panel.set_xscale("log")
+    panel.set_xticks(counts, [str(count) for count in counts])
+    panel.minorticks_off()
+    _finish(panel, "", across)
+    panel.set_ylabel("success rate")
+    _legend_below(picture, [panel])
+    return picture
+
+
 PAINTERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "fig5": block_stacking,
     "fig6": orders,
@@ -149,6 +196,11 @@ PAINTERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "robustness": one_bar_a_row,
     "beyond": one_bar_a_row,
     "cost": curves,
+    "addition": over_a_number,
+    "sorting": over_a_number,
+    "samples": over_a_number,
+    "together": one_bar_a_row,
+    "npi_cost": program_curves,
 }
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from taskprog.machine import Library, OpKind
+from taskprog.planners.card import Card, programs
 from taskprog.planners.ntp.config import Sight
 from taskprog.planners.ntp.dataset import Recording
 from taskprog.planners.ntp.presets import MODELS
 from taskprog.planners.ntp.train import Trainer
 from taskprog.tasks.evaluation import Summary
-
-CARD = "MODEL_CARD.md"
-WIDTH = 110
 
 
 def write_card(
@@ -22,39 +18,16 @@ def write_card(
 ) -> None:
     """Write ``MODEL_CARD.md`` into a policy's folder; ``model`` is a key of ``presets.MODELS``."""
     config = trainer.config
-    title = (
-        f"# {config.family.replace('_', ' ').capitalize()} policy, {MODELS[model]} (Neural Task Programming)"
-    )
-    purpose = (
+    Card(
+        f"{config.family.replace('_', ' ').capitalize()} policy, {MODELS[model]} (Neural Task Programming)",
         "Decides, from a task video read as object tracks and from the present scene, which program to call "
         "next and which part of the video it may see. docs/results/ has figures on unseen tasks. The "
-        f"programs, and what they call: {programs(trainer.library)}."
-    )
-    text = [
-        title,
-        "",
-        *textwrap.wrap(purpose, WIDTH),
-        "",
-        "## How it was made",
-        "```",
-        *textwrap.wrap(_command(model, trainer), WIDTH),
-        "```",
-        *_bullets(_made(recordings, trainer)),
-        "",
-        "## Figures",
-        *_bullets(_figures(trainer, check)),
-        "",
-        "## Limits",
-        *_bullets(_limits(trainer)),
-    ]
-    (folder / CARD).write_text("\n".join(text) + "\n", encoding="utf-8")
-
-
-def programs(library: Library) -> str:
-    """What each program of a library may call: "a: b; b: c, d"."""
-    return "; ".join(
-        f"{op.name}: {', '.join(op.callees)}" for op in library.values() if op.kind is OpKind.PROGRAM
-    )
+        f"programs, and what they call: {programs(trainer.library)}.",
+        _command(model, trainer),
+        _made(recordings, trainer),
+        _figures(trainer, check),
+        _limits(trainer),
+    ).write(folder)
 
 
 def _command(model: str, trainer: Trainer) -> str:
@@ -123,11 +96,3 @@ def _checked(check: Summary | None) -> str:
 
 def _millimetres(interval: tuple[float, float]) -> str:
     return f"{interval[0] * 1e3:g} to {interval[1] * 1e3:g} mm"
-
-
-def _bullets(texts: Sequence[str]) -> list[str]:
-    return [
-        line
-        for text in texts
-        for line in textwrap.wrap(text, WIDTH, initial_indent="- ", subsequent_indent="  ")
-    ]

@@ -1,0 +1,282 @@
+"""Experiments with Neural Programmer-Interpreters (Reed & de Freitas, ICLR 2016, section 4)."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from taskprog.experiments.tables import Figure, Row
+from taskprog.experiments.unit import Files, Output, Unit
+from taskprog.planners.npi.environments import ENVIRONMENTS
+from taskprog.planners.npi.planner import NPIPlanner
+from taskprog.planners.npi.presets import (
+    ADDITION,
+    MODELS,
+    MULTI,
+    RECURSIVE,
+    SORTING,
+    configuration,
+    with_examples,
+)
+from taskprog.planners.npi.train import TrainConfig, Trainer, make_recordings
+from taskprog.tasks.scratch_pad.evaluation import Summary, evaluate
+
+EVALUATION_SEED = 3_000_000  # added to a training's seed
+STEP_SECONDS = 0.11  # about how many CPU seconds a gradient step takes
+DECISION_SECONDS = 1e-4  # likewise a decision
+
+
+@dataclass(frozen=True)
+class Computing:
+    """Configuration of ``compute``: ``n`` problems of a length, drawn from ``seed``."""
+
+    environment: str
+    length: int
+    n: int
+    seed: int
+
+
+def train(config: TrainConfig) -> Output:
+    """Record, train, and keep the policy."""
+    recordings = make_recordings(config)
+    trainer = Trainer(config, recordings)
+    trainer.run()
+    with tempfile.TemporaryDirectory() as name:
+        trainer.save(Path(name))
+        files = {path.name: path.read_bytes() for path in Path(name).iterdir()}
+    figures = {
+        "steps": trainer.step,
+        "loss": trainer.loss,
+        "errors": trainer.errors,
+        "parameters": sum(p.numel() for p in trainer.model.parameters()),
+        "recordings": recordings.problems,
+        "decisions": recordings.decisions,
+        "curve": [asdict(point) for point in trainer.history],
+    }
+    return Output(figures, files, {"training": trainer.seconds})
+
+
+def compute(config: Computing, policy: Files) -> Output:
+    """Have problems computed with a policy that ``train`` kept.
+
+    Raises:
+        CheckpointError: the policy is for other programs.
+    """
+    environment = ENVIRONMENTS[config.environment]
+    with tempfile.TemporaryDirectory() as name:
+        for file, content in policy.items():
+            (Path(name) / file).write_bytes(content)
+        planner = NPIPlanner.load(Path(name), environment)
+    tried = evaluate(environment, planner, config.length, config.n, config.seed)
+    return Output(Summary.of(config.length, tried).to_json())
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is done: seeds of trainings, problems of each length, and the longest lengths.
+
+    Attributes:
+        examples: training problems of the curve of sample complexity.
+    """
+
+    seeds: tuple[int, ...] = (0, 1, 2)
+    problems: int = 100
+    additions: tuple[tuple[int, int], ...] = ((20, 100), (100, 100), (500, 100), (3000, 1))
+    sorts: tuple[int, ...] = (5, 20, 40, 60, 80)
+    recursive_sorts: tuple[int, ...] = (20, 60, 100)
+    longest_sorts: tuple[int, int] = (200, 20)
+    examples: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+    quick: bool = False
+
+
+FULL = Scale()
+QUICK = Scale(
+    (0,),
+    20,
+    ((20, 20), (100, 20), (500, 5)),
+    (5, 20, 40),
+    (20, 40),
+    (60, 5),
+    (2, 8, 64),
+    True,
+)
+
+
+class Experiments:
+    """All figures at a scale."""
+
+    def __init__(self, scale: Scale):
+        self.scale = scale
+
+    def figures(self, only: Sequence[str] = ()) -> list[Figure]:
+        """The figures of these names, or all."""
+        return [make(self) for name, make in FIGURES.items() if not only or name in only]
+
+    def trained(self, model: str, seed: int) -> Unit:
+        """The unit that trains a model."""
+        config = configuration(model, seed, self.scale.quick)
+        return Unit(f"npi-{_slug(model)}-seed{seed}", train, config, cost=10 + STEP_SECONDS * config.steps)
+
+    def with_examples(self, model: str, problems: int, seed: int) -> Unit:
+        """The unit that trains a model on a few problems of one length."""
+        config = with_examples(configuration(model, seed, self.scale.quick), SAMPLE_LENGTH, problems)
+        name = f"npi-{_slug(model)}-{problems}-of-{SAMPLE_LENGTH}-seed{seed}"
+        return Unit(name, train, config, cost=10 + STEP_SECONDS * config.steps)
+
+    def row(
+        self, labels: dict[str, str | int], policy: Callable[[int], Unit], kind: str, length: int, n: int
+    ) -> Row:
+        """A row with a unit for each seed, of problems of one kind and length."""
+        units = {}
+        for seed in self.scale.seeds:
+            needed = policy(seed)
+            config = Computing(kind, length, n, EVALUATION_SEED + seed)
+            decisions = n * (12 * length if kind.startswith(ADDITION) else 10 * length**2)
+            name = f"{needed.name}-{_slug(kind)}-{length}"
+            units[seed] = Unit(name, compute, config, (needed,), cost=2 + DECISION_SECONDS * decisions)
+        return Row(labels, units)
+
+
+SAMPLE_LENGTH = 20  # of the arrays in the curve of sample complexity
+
+
+def _addition(on: Experiments) -> Figure:
+    rows = [
+        on.row(
+            {"model": MODELS[model], "digits": length},
+            lambda seed, model=model: on.trained(model, seed),  # type: ignore[misc]
+            model,
+            length,
+            n,
+        )
+        for model in (ADDITION, ADDITION + RECURSIVE)
+        for length, n in on.scale.additions
+    ]
+    return Figure(
+        "addition",
+        "Addition, by number of digits",
+        (
+            "Trained on 32 problems of each length from 1 to 20 digits. One number has the length given, the "
+            "other as many digits or, half the time, fewer. A sum counts if every digit is right and ADD "
+            "returned by itself.",
+            "The paper: 100 % at every length tried, up to 3000 digits; its sequence-to-sequence LSTMs fail "
+            "beyond the lengths trained on.",
+        ),
+        rows,
+        across="digits",
+    )
+
+
+def _sorting(on: Experiments) -> Figure:
+    scale = on.scale
+    lengths = {SORTING: scale.sorts, SORTING + RECURSIVE: scale.recursive_sorts}
+    plan = [(model, length, scale.problems) for model, many in lengths.items() for length in many]
+    plan.append((SORTING + RECURSIVE, *scale.longest_sorts))
+    rows = [
+        on.row(
+            {"model": MODELS[model], "cells": length},
+            lambda seed, model=model: on.trained(model, seed),  # type: ignore[misc]
+            model,
+            length,
+            n,
+        )
+        for model, length, n in plan
+    ]
+    return Figure(
+        "sorting",
+        "Bubble sort, by number of cells",
+        (
+            "Trained on 64 arrays of each length, 2 to 20 cells. With recursive traces (Cai et al., 2017) "
+            "every loop is a program that calls itself.",
+            "The paper: right up to 60 cells, then the wrong number of sweeps. Here every pointer sees if "
+            "it is at an end of the row, the counting pointer too, so that nothing has to be counted.",
+        ),
+        rows,
+        across="cells",
+    )
+
+
+def _samples(on: Experiments) -> Figure:
+    rows = [
+        on.row(
+            {"model": MODELS[SORTING], "examples": problems},
+            lambda seed, problems=problems: on.with_examples(SORTING, problems, seed),  # type: ignore[misc]
+            SORTING,
+            SAMPLE_LENGTH,
+            on.scale.problems,
+        )
+        for problems in on.scale.examples
+    ]
+    return Figure(
+        "samples",
+        f"Bubble sort of {SAMPLE_LENGTH} cells, by number of training examples",
+        (
+            f"Trained on so many arrays of {SAMPLE_LENGTH} cells, tried on others.",
+            "The paper: it starts with 2 examples and is almost perfect with 8; its sequence-to-sequence "
+            "LSTM needs 64 to start and more than 250 to do well.",
+        ),
+        rows,
+        across="examples",
+    )
+
+
+def _together(on: Experiments) -> Figure:
+    plan = [(ADDITION, 10, (ADDITION, MULTI)), (SORTING, 5, (SORTING, MULTI))]
+    rows = [
+        on.row(
+            {"task": f"{kind}, {length} {'digits' if kind == ADDITION else 'cells'}", "model": MODELS[model]},
+            lambda seed, model=model: on.trained(model, seed),  # type: ignore[misc]
+            kind,
+            length,
+            on.scale.problems,
+        )
+        for kind, length, models in plan
+        for model in models
+    ]
+    return Figure(
+        "together",
+        "One core for several tasks (the paper's table 1)",
+        (
+            "The paper: addition 100.0 % by itself, 97.0 % in a core that does all tasks; sorting 100.0 % "
+            "both.",
+        ),
+        rows,
+    )
+
+
+def _cost(on: Experiments) -> Figure:
+    rows = [
+        Row({"model": MODELS[model]}, {seed: on.trained(model, seed) for seed in on.scale.seeds})
+        for model in MODELS
+    ]
+    return Figure(
+        "npi_cost",
+        "What training costs",
+        ("CPU seconds of one core: recording the expert and training.",),
+        rows,
+        costs=True,
+    )
+
+
+def _slug(name: str) -> str:
+    return name.replace("_", "-")
+
+
+TITLE = "Experiments with Neural Programmer-Interpreters"
+INTRODUCTION = (
+    "How the experiments of Neural Programmer-Interpreters (Reed & de Freitas, 2016, section 4) come out "
+    "here. Everything on this page is written by one command; the JSON files beside the pictures have all "
+    "figures, with each seed's.",
+    "A problem counts as done if the pad holds the right result *and* the program returned by itself. n "
+    "counts problems over all training seeds; in brackets, Wilson's 95 % interval of all problems together, "
+    "in per cent. Problems are drawn from other seeds than those trained on; short ones may still be equal.",
+)
+FIGURES: dict[str, Callable[[Experiments], Figure]] = {
+    "addition": _addition,
+    "sorting": _sorting,
+    "samples": _samples,
+    "together": _together,
+    "npi_cost": _cost,
+}

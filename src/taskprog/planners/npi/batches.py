@@ -1,0 +1,102 @@
+"""Activations as tensors, and batches of them drawn by program; shapes as in ``model.py``."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from taskprog.planners.npi.dataset import NONE, Activation
+from taskprog.planners.npi.table import ProgramTable
+
+
+@dataclass
+class Batch:
+    """B activations of one program, padded to the longest.
+
+    Attributes:
+        environment: its name.
+        program: (B,); args: (B, 3); values: (B, T, S): see ``NPIModel.forward``.
+        call: (B, T) rows; words: (B, T, 3), or ``NONE``; end: (B, T) 1.0 where it ends.
+        weight: (B, T) 1.0, or 0.0 for padding.
+    """
+
+    environment: str
+    program: Tensor
+    args: Tensor
+    values: Tensor
+    call: Tensor
+    words: Tensor
+    end: Tensor
+    weight: Tensor
+
+
+class ActivationSet:
+    """Distinct activations, to draw from by program: each is as likely as any other of its program.
+
+    Attributes:
+        programs: rows of the programs there are activations of.
+    """
+
+    def __init__(self, table: ProgramTable, activations: Sequence[Activation]):
+        groups: dict[int, list[Activation]] = defaultdict(list)
+        for activation in activations:
+            groups[activation.program].append(activation)
+        self.programs = sorted(groups)
+        self._all = [_padded(table, groups[program]) for program in self.programs]
+        self._lengths = [batch.weight.sum(1).numpy() for batch in self._all]
+
+    def draw(self, rng: np.random.Generator, decisions: int, weights: NDArray[np.float64]) -> list[Batch]:
+        """A batch for each program, ``decisions`` in all, about, shared as the weights say; each program has
+        at least one activation."""
+        share = weights / weights.sum()
+        result = []
+        for everything, lengths, part in zip(self._all, self._lengths, share, strict=True):
+            count = max(1, round(decisions * part / float(lengths.mean())))
+            if count >= len(lengths):
+                result.append(everything)
+            else:
+                rows = rng.choice(len(lengths), count, replace=False)
+                result.append(_chosen(everything, rows, int(lengths[rows].max())))
+        return result
+
+
+def _chosen(batch: Batch, rows: NDArray[np.int64], length: int) -> Batch:
+    at = torch.from_numpy(rows)
+    return Batch(
+        batch.environment,
+        batch.program[at],
+        batch.args[at],
+        batch.values[at, :length],
+        batch.call[at, :length],
+        batch.words[at, :length],
+        batch.end[at, :length],
+        batch.weight[at, :length],
+    )
+
+
+def _padded(table: ProgramTable, activations: Sequence[Activation]) -> Batch:
+    longest = max(map(len, activations))
+    first = activations[0]
+    shape = (len(activations), longest)
+    values = np.zeros((*shape, len(first.values[0])), np.int64)
+    call, words = np.zeros(shape, np.int64), np.full((*shape, len(first.args)), NONE)
+    end, weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for row, activation in enumerate(activations):
+        n = len(activation)
+        values[row, :n] = activation.values
+        call[row, :n] = activation.calls
+        words[row, :n] = activation.words
+        end[row, :n] = activation.ends
+        weight[row, :n] = 1.0
+    return Batch(
+        table.environments[first.environment].name,
+        torch.tensor([activation.program for activation in activations]),
+        torch.tensor([activation.args for activation in activations]),
+        *map(torch.from_numpy, (values, call, words, end, weight)),
+    )

@@ -1,0 +1,127 @@
+"""The networks of the Neural Programmer-Interpreter (Reed & de Freitas, ICLR 2016, section 3.1).
+
+Shapes: B sequences of T decisions of one activation each, N programs in memory, V words. M, D, P and K as
+in ``config.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from taskprog.planners.npi.config import ARGUMENTS, LAYERS, NPIConfig
+
+NEVER = -1e4  # logit of what cannot be
+
+
+@dataclass
+class Prediction:
+    """Logits for B x T decisions.
+
+    Attributes:
+        end: (B, T) that the program ends.
+        call: (B, T, N + 1) of the operation to call; the last one is none, which goes with an end only.
+        words: (B, T, 3, V) of its arguments.
+    """
+
+    end: Tensor
+    call: Tensor
+    words: Tensor
+
+
+class NPIModel(nn.Module):
+    """All networks.
+
+    Args:
+        sizes: number of symbols that each value seen may be, by environment.
+        callees: (N, N + 1), see ``ProgramTable``.
+        words: V.
+    """
+
+    def __init__(
+        self,
+        config: NPIConfig,
+        sizes: Mapping[str, tuple[int, ...]],
+        callees: NDArray[np.bool_],
+        words: int,
+    ):
+        super().__init__()
+        rows = len(callees)
+        self.config = config
+        self.callees: Tensor
+        self.register_buffer("callees", torch.from_numpy(callees), persistent=False)
+        self.encoders = nn.ModuleDict(
+            {name: StateEncoder(config, each, words) for name, each in sizes.items()}
+        )
+        self.program_memory = nn.Parameter(torch.randn(rows, config.program))  # M^prog (N, P), equation 4
+        # M^key (N, K), equation 4. One row more is "no call", for a program that ends without a last one.
+        self.key_memory = nn.Parameter(torch.randn(rows + 1, config.key) / config.key**0.5)
+        self.core = Core(config)
+        self.end = nn.Linear(config.hidden, 1)  # f_end, equation 3
+        self.key = nn.Linear(config.hidden, config.key)  # f_prog, equation 3
+        self.arguments = nn.Linear(config.hidden, ARGUMENTS * words)  # f_arg, equation 3
+
+    def forward(self, environment: str, program: Tensor, args: Tensor, values: Tensor) -> Prediction:
+        """Decide for B activations from their beginning, T times each.
+
+        Args:
+            environment: name of the one that they are in.
+            program: (B,) rows of the programs; args: (B, 3) words they were called with.
+            values: (B, T, S) symbols seen.
+        """
+        state = self.encoders[environment](values, args)
+        embedding = self.program_memory[program].unsqueeze(1).expand(-1, values.shape[1], -1)
+        hidden = self.core(state, embedding)
+        # Equation 4: the next program is the one whose key is most like k.
+        call = (self.key(hidden) @ self.key_memory.T).masked_fill(~self.callees[program].unsqueeze(1), NEVER)
+        words = self.arguments(hidden).unflatten(-1, (ARGUMENTS, -1))
+        return Prediction(self.end(hidden).squeeze(-1), call, words)
+
+
+class StateEncoder(nn.Module):
+    """f_enc, equation 1: s = f_enc(e, a), an MLP on one-hot symbols and arguments.
+
+    The first layer of an MLP on one-hot vectors is a sum of embeddings, which is quicker.
+    """
+
+    def __init__(self, config: NPIConfig, sizes: tuple[int, ...], words: int):
+        super().__init__()
+        counts = [*sizes, *(words,) * ARGUMENTS]
+        self.first: Tensor
+        self.register_buffer("first", torch.tensor([0, *np.cumsum(counts)[:-1].tolist()]), persistent=False)
+        self.embedding = nn.Parameter(torch.randn(sum(counts), config.encoder) / len(counts) ** 0.5)
+        self.bias = nn.Parameter(torch.zeros(config.encoder))
+        self.second = nn.Linear(config.encoder, config.state)
+
+    def forward(self, values: Tensor, args: Tensor) -> Tensor:
+        """Symbols (B, T, S) and words (B, 3) to states (B, T, D)."""
+        symbols = self.embedding[values + self.first[: values.shape[-1]]].sum(-2)
+        words = self.embedding[args + self.first[values.shape[-1] :]].sum(-2).unsqueeze(1)
+        state: Tensor = self.second(torch.relu(symbols + words + self.bias))
+        return state
+
+
+class Core(nn.Module):
+    """f_lstm, equation 2: h = f_lstm(s, p, h), two layers; h is 0 when a program is called.
+
+    fuse concatenates s and p and goes through an MLP with one hidden layer (section 3.1).
+    """
+
+    def __init__(self, config: NPIConfig):
+        super().__init__()
+        self.fuse = nn.Sequential(
+            nn.Linear(config.state + config.program, config.fused),
+            nn.ReLU(),
+            nn.Linear(config.fused, config.fused),
+        )
+        self.lstm = nn.LSTM(config.fused, config.hidden, LAYERS, batch_first=True)
+
+    def forward(self, state: Tensor, program: Tensor) -> Tensor:
+        """(B, T, D) and (B, T, P) to the upper layer's hidden states (B, T, M)."""
+        hidden: Tensor = self.lstm(self.fuse(torch.cat([state, program], -1)))[0]
+        return hidden

@@ -1,0 +1,58 @@
+"""Which NPIs there are, and how each is trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from taskprog.planners.npi.dataset import Practice
+from taskprog.planners.npi.train import TrainConfig
+
+ADDITION, SORTING, MULTI = "addition", "sorting", "multi"
+RECURSIVE = "_recursive"
+MODELS = {
+    ADDITION: "NPI, addition",
+    ADDITION + RECURSIVE: "NPI, addition, recursive traces",
+    SORTING: "NPI, bubble sort",
+    SORTING + RECURSIVE: "NPI, bubble sort, recursive traces",
+    MULTI: "NPI, addition and bubble sort in one core",
+}
+# The paper's training sets (section 4): problems of each length.
+ADDITIONS, ADDITION_LENGTHS = 32, tuple(range(1, 21))
+SORTS, SORT_LENGTHS = 64, tuple(range(2, 21))
+SHIFTS, SHIFT_LENGTHS = 16, (5, 10)  # of RSHIFT by itself, which no addition calls
+STEPS = {ADDITION: 800, SORTING: 400, MULTI: 1200}
+# Of the problems that a training is checked on at its end: as long as it saw, and longer.
+CHECK_LENGTHS = {
+    ADDITION: (20, 100),
+    ADDITION + RECURSIVE: (20, 100),
+    SORTING: (20, 40),
+    SORTING + RECURSIVE: (20, 40),
+}
+QUICK = 0.5  # of the steps, in a quick run
+
+
+def configuration(model: str, seed: int, quick: bool = False) -> TrainConfig:
+    """How a model is trained.
+
+    Raises:
+        KeyError: there is no such model.
+    """
+    if model not in MODELS:
+        raise KeyError(model)
+    kind = model.removesuffix(RECURSIVE)
+    names = (ADDITION, SORTING) if model == MULTI else (model,)
+    practices: list[Practice] = []
+    for index, name in enumerate(names):
+        if name.startswith(ADDITION):
+            practices.append(Practice(index, ADDITION_LENGTHS, ADDITIONS))
+            practices.append(Practice(index, SHIFT_LENGTHS, SHIFTS, "RSHIFT"))
+        else:
+            practices.append(Practice(index, SORT_LENGTHS, SORTS))
+    steps = round(STEPS[kind] * (QUICK if quick else 1.0))
+    return TrainConfig(names, tuple(practices), seed, steps)
+
+
+def with_examples(config: TrainConfig, length: int, problems: int) -> TrainConfig:
+    """Trained on so many problems of one length only: a point of the curve of sample complexity."""
+    practices = tuple(replace(p, lengths=(length,), problems=problems) for p in config.practices)
+    return replace(config, practices=practices)

@@ -1,0 +1,83 @@
+"""Training of an NPI from the expert's traces; loop and curriculum are those of ``planners/training.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from taskprog.planners.npi.batches import ActivationSet
+from taskprog.planners.npi.checkpoint import new_model, save_policy
+from taskprog.planners.npi.config import NPIConfig
+from taskprog.planners.npi.dataset import Practice, Recordings, record_all
+from taskprog.planners.npi.environments import table_of
+from taskprog.planners.npi.objective import losses, wrong
+from taskprog.planners.npi.planner import NPIPlanner
+from taskprog.planners.training import Judged, Training
+from taskprog.tasks.scratch_pad.pad import Environment
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that a training run depends on; saved with the policy.
+
+    Attributes:
+        environments: names of what the core is to work in, see ``environments.ENVIRONMENTS``.
+        practices: what is recorded.
+        seed: of problems, initial weights and batches.
+        steps: gradient steps.
+        decisions: in a batch, about.
+        rate: peak learning rate, reached after ``warmup`` steps, then a cosine towards zero.
+    """
+
+    environments: tuple[str, ...]
+    practices: tuple[Practice, ...]
+    seed: int = 0
+    steps: int = 1500
+    decisions: int = 768
+    rate: float = 2e-3
+    warmup: int = 100
+    decay: float = 1e-4
+    clip: float = 1.0
+    model: NPIConfig = field(default_factory=NPIConfig)
+
+
+class Trainer(Training):
+    """One training run of an NPI; see ``Training``."""
+
+    def __init__(self, config: TrainConfig, recordings: Recordings, threads: int = 1):
+        torch.set_num_threads(threads)
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.table = table_of(config.environments)
+        self.model = new_model(config.model, self.table)
+        self._set = ActivationSet(self.table, list(recordings.activations))
+        super().__init__(config, self.model, self._set.programs, self.table.rows)
+
+    def planner(self, environment: Environment) -> NPIPlanner:
+        """The policy as it is."""
+        return NPIPlanner(self.model, self.table, environment)
+
+    def _judge(self, weights: NDArray[np.float64]) -> Iterator[Judged]:
+        for batch in self._set.draw(self._rng, self.config.decisions, weights):
+            prediction = self.model(batch.environment, batch.program, batch.args, batch.values)
+            kept = batch.weight > 0
+            with torch.no_grad():
+                missed = wrong(prediction, batch)[kept]
+            program = batch.program.unsqueeze(1).expand_as(kept)[kept]
+            yield Judged(losses(prediction, batch).sum(), float(batch.weight.sum()), program, missed)
+
+    def save(self, folder: Path) -> None:
+        """Save the policy as it is, with the configuration it came from."""
+        training = asdict(self.config)
+        training["result"] = {"steps": self.step, "loss": self.loss, "errors": self.errors}
+        save_policy(folder, self.model, self.table, training)
+
+
+def make_recordings(config: TrainConfig, progress: Callable[[int], None] = lambda done: None) -> Recordings:
+    """The training set of a configuration."""
+    return record_all(table_of(config.environments), config.practices, config.seed, progress)

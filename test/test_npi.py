@@ -1,0 +1,276 @@
+"""Neural Programmer-Interpreters: program table, traces, networks, decisions on the stack, training."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from taskprog.machine import (
+    NO_SCOPE,
+    Ask,
+    Decision,
+    Frame,
+    Machine,
+    PlannerError,
+    RunCode,
+    TaskSpecification,
+    run_many,
+)
+from taskprog.planners.checkpoint import CONFIG, CheckpointError
+from taskprog.planners.npi.batches import ActivationSet
+from taskprog.planners.npi.checkpoint import new_model
+from taskprog.planners.npi.config import NPIConfig
+from taskprog.planners.npi.dataset import NONE, Practice, Recordings, activations
+from taskprog.planners.npi.environments import table_of
+from taskprog.planners.npi.objective import losses
+from taskprog.planners.npi.planner import NPIPlanner
+from taskprog.planners.npi.train import TrainConfig, Trainer, make_recordings
+from taskprog.planners.recording import Recorder
+from taskprog.tasks.block_stacking import BlockStacking, StackingTask
+from taskprog.tasks.conditions import VideoConditions
+from taskprog.tasks.scratch_pad.addition import Addition
+from taskprog.tasks.scratch_pad.evaluation import WRONG, Summary, evaluate
+from taskprog.tasks.scratch_pad.pad import Symbols
+from taskprog.tasks.scratch_pad.sorting import Sorting
+
+SMALL = NPIConfig(hidden=24, state=12, program=8, key=6, fused=16, encoder=16)
+BOTH = ("addition", "sorting")
+CONFIG_BOTH = TrainConfig(
+    BOTH,
+    (Practice(0, (1, 2, 3), 4), Practice(0, (3,), 4, "RSHIFT"), Practice(1, (1, 2, 4), 4)),
+    steps=12,
+    decisions=100,
+    warmup=4,
+    model=SMALL,
+)
+
+
+@pytest.fixture(scope="module")
+def recordings() -> Recordings:
+    return make_recordings(CONFIG_BOTH)
+
+
+@pytest.fixture(scope="module")
+def trainer(recordings: Recordings) -> Trainer:
+    trainer = Trainer(CONFIG_BOTH, recordings)
+    trainer.run()
+    return trainer
+
+
+class Guided:
+    """Asks an NPI, keeps what it says, and does what the expert says with the NPI's memory on the stack."""
+
+    def __init__(self, npi: NPIPlanner):
+        self._npi = npi
+        self._expert = Addition().expert()
+        self.said: dict[int, list[Decision]] = {}
+
+    def begin(self, specification: TaskSpecification) -> None:
+        self._npi.begin(specification)
+
+    def decide(self, frame: Frame, observation: Symbols) -> Decision:
+        activation, count, memory = frame.state or (len(self.said), None, None)
+        said = self._npi.decide(replace(frame, state=memory), observation)
+        self.said.setdefault(activation, []).append(said)
+        done = self._expert.decide(replace(frame, state=count), observation)
+        kept = said.state if not said.end else torch.zeros(4, SMALL.hidden)
+        return replace(done, state=(activation, done.state, kept))
+
+
+def test_programs_have_rows_by_environment_and_act_is_shared() -> None:
+    table = table_of(BOTH)
+    assert {"addition.LSHIFT", "sorting.LSHIFT", "ACT"} <= set(table.rows)
+    assert len(table.rows) == len(set(table.rows)) == len(Addition().library) + len(Sorting().library) - 1
+    add1 = table.callees[table.row(Addition(), Addition().library["ADD1"])]
+    assert [*np.array([*table.rows, "none"])[add1]] == ["addition.CARRY", "ACT", "none"]
+    assert [table.words[i] for i in table.words_of(("PTR", "OUT", "LEFT"))] == ["PTR", "OUT", "LEFT"]
+
+
+def test_recordings_repeat_and_hold_each_activation_once(recordings: Recordings) -> None:
+    again = make_recordings(CONFIG_BOTH)
+    assert list(again.activations.items()) == list(recordings.activations.items())
+    assert sum(len(a) * n for a, n in recordings.activations.items()) == recordings.decisions
+    other = make_recordings(replace(CONFIG_BOTH, seed=1))
+    assert set(other.activations) != set(recordings.activations)
+    rows = {table_of(BOTH).rows[activation.program] for activation in recordings.activations}
+    assert "addition.RSHIFT" in rows
+    assert "ACT" not in rows, "ACT calls nothing, and decides nothing"
+
+
+def test_every_activation_ends_with_its_last_decision(recordings: Recordings) -> None:
+    none = len(table_of(BOTH).rows)
+    for activation in recordings.activations:
+        assert activation.ends == (False,) * (len(activation) - 1) + (True,)
+        assert none not in activation.calls[:-1]
+        for call, words in zip(activation.calls, activation.words, strict=True):
+            assert (words == (NONE,) * 3) == (table_of(BOTH).rows[call : call + 1] != ("ACT",))
+
+
+def test_padding_counts_for_nothing(recordings: Recordings, trainer: Trainer) -> None:
+    activations = [a for a in recordings.activations if trainer.table.rows[a.program] == "sorting.RESET"]
+    (batch,) = ActivationSet(trainer.table, activations).draw(np.random.default_rng(0), 10**6, np.ones(1))
+    whole = losses(trainer.model(batch.environment, batch.program, batch.args, batch.values), batch).detach()
+    assert (batch.weight == 0).any()
+    assert (whole[batch.weight == 0] == 0).all()
+    for row, activation in enumerate(activations):
+        (alone,) = ActivationSet(trainer.table, [activation]).draw(np.random.default_rng(0), 1, np.ones(1))
+        prediction = trainer.model(alone.environment, alone.program, alone.args, alone.values)
+        assert float(losses(prediction, alone).detach().sum()) == pytest.approx(
+            float(whole[row].sum()), rel=1e-4
+        )
+
+
+def test_a_batch_has_every_program_and_about_the_size_asked_for(recordings: Recordings) -> None:
+    drawn = ActivationSet(table_of(BOTH), list(recordings.activations))
+    rng = np.random.default_rng(0)
+    weights = np.ones(len(drawn.programs))
+    batches = drawn.draw(rng, 100, weights)
+    assert [int(batch.program[0]) for batch in batches] == drawn.programs
+    weights[2] = 50.0
+    batches = drawn.draw(rng, 100, weights)
+    sizes = [float(batch.weight.sum()) for batch in batches]
+    assert max(range(len(sizes)), key=sizes.__getitem__) == 2
+
+
+def test_memory_is_nothing_at_a_call_and_the_callers_again_after_it() -> None:
+    """Decisions one by one on the stack are those of the networks for each activation on its own."""
+    table, addition = table_of(("addition",)), Addition()
+    torch.manual_seed(1)
+    model = new_model(SMALL, table)
+    with torch.no_grad():
+        model.get_parameter("end.bias").fill_(
+            -100.0
+        )  # never ends by itself, so that all decisions can be compared
+        model.get_parameter("core.lstm.weight_hh_l0").mul_(20.0)  # what it remembers counts
+    guided = Guided(NPIPlanner(model, table, addition))
+    recorder = Recorder(addition.expert())
+    for planner in (guided, recorder):
+        problem = addition.of("96", "125")
+        assert Machine(addition.library, problem.pad, planner, problem.budget).run(problem.call).steps == 30
+    asked = 0
+    for number, activation in enumerate(activations(table, 0, recorder.kept)):
+        with torch.no_grad():
+            prediction = model(
+                "addition",
+                torch.tensor([activation.program]),
+                torch.tensor([activation.args]),
+                torch.tensor([activation.values]),
+            )
+        rows = prediction.call[0, :, :-1].argmax(-1).tolist()
+        words = prediction.words[0].argmax(-1).tolist()
+        for said, row, word in zip(guided.said[number], rows, words, strict=True):
+            assert said.call is not None
+            assert table.row(addition, said.call.op) == row
+            assert not said.call.args or [*table.words_of(said.call.args)] == word
+            asked += 1
+    assert asked == 30
+
+
+def test_runs_side_by_side_are_decided_as_alone(trainer: Trainer) -> None:
+    planner = trainer.planner(Sorting())
+    problems = [Sorting().problem(np.random.default_rng(seed), 5) for seed in range(4)]
+    machines = [Machine(Sorting().library, p.pad, budget=replace(p.budget, steps=30)) for p in problems]
+    together = run_many(machines, [p.call for p in problems], planner)
+    for seed, result in enumerate(together):
+        problem = Sorting().problem(np.random.default_rng(seed), 5)
+        budget = replace(problem.budget, steps=30)
+        alone = Machine(Sorting().library, problem.pad, planner, budget).run(problem.call)
+        assert alone == result
+        assert problem.pad.text() == problems[seed].pad.text()
+
+
+def test_a_program_that_does_not_end_calls_something(trainer: Trainer) -> None:
+    planner = trainer.planner(Addition())
+    rng = np.random.default_rng(0)
+    for name in ("ADD", "ADD1", "CARRY", "LSHIFT"):
+        frames = [Frame(Addition().library[name], (0, 0)) for _ in range(30)]  # type: ignore[arg-type]
+        asks = [Ask(frame, Symbols(0.0, tuple(rng.integers(0, 11, 4).tolist()))) for frame in frames]
+        for decision in planner.decide_many(asks):
+            assert isinstance(decision, Decision)
+            assert decision.call is not None or decision.end
+            assert decision.call is None or decision.call.op.name in Addition().library[name].callees
+            assert (decision.state is None) == decision.end
+
+
+def test_an_npi_follows_calls_only(trainer: Trainer) -> None:
+    video = BlockStacking().demonstrate(
+        StackingTask.parse("1>0"), np.random.default_rng(0), VideoConditions()
+    )
+    with pytest.raises(PlannerError, match="given a call with arguments"):
+        trainer.planner(Addition()).begin(video)
+
+
+def test_training_goes_on_as_if_it_had_not_been_interrupted(
+    recordings: Recordings, trainer: Trainer, tmp_path: Path
+) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(progress: object) -> None:
+        if first.step == 5:
+            first.save_state(tmp_path)
+            raise Stop
+
+    first = Trainer(CONFIG_BOTH, recordings)
+    with pytest.raises(Stop):
+        first.run(stop)
+    second = Trainer(CONFIG_BOTH, recordings)
+    assert second.load_state(tmp_path)
+    second.run()
+    for name, value in trainer.model.state_dict().items():
+        assert torch.equal(second.model.state_dict()[name], value), name
+    with pytest.raises(ValueError, match="another configuration"):
+        Trainer(replace(CONFIG_BOTH, rate=1e-3), recordings).load_state(tmp_path)
+
+
+def test_a_saved_policy_decides_the_same(trainer: Trainer, tmp_path: Path) -> None:
+    trainer.save(tmp_path)
+    loaded = NPIPlanner.load(tmp_path, Sorting())
+    frame = Frame(Sorting().library["BSTEP"], NO_SCOPE)
+    for values in ((3, 9, 1, 0, 1), (9, 3, 2, 2, 0)):
+        ours, theirs = (p.decide(frame, Symbols(0.0, values)) for p in (trainer.planner(Sorting()), loaded))
+        assert (ours.call, ours.end) == (theirs.call, theirs.end)
+
+
+def test_policies_of_other_programs_are_refused(trainer: Trainer, tmp_path: Path) -> None:
+    trainer.save(tmp_path)
+    with pytest.raises(CheckpointError, match=r"knows the programs of addition, sorting, not addition_rec"):
+        NPIPlanner.load(tmp_path, Addition(recursive=True))
+    config = json.loads((tmp_path / CONFIG).read_text())
+    config["table"]["environments"]["addition"]["library"]["ADD"] = ["ADD1"]
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="trained for the program table"):
+        NPIPlanner.load(tmp_path, Addition())
+    config["table"]["environments"]["division"] = {}
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="the policy is for division; known are addition"):
+        NPIPlanner.load(tmp_path, Addition())
+    config["format"] = "taskprog-ntp/2"
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="format is 'taskprog-ntp/2', expected 'taskprog-npi/1'"):
+        NPIPlanner.load(tmp_path, Addition())
+    with pytest.raises(CheckpointError, match="no such folder"):
+        NPIPlanner.load(tmp_path / "nowhere", Addition())
+
+
+def test_evaluation_counts_wrong_results_and_broken_off_runs(trainer: Trainer) -> None:
+    untrained = Summary.of(4, evaluate(Addition(), trainer.planner(Addition()), 4, 12, 5))
+    assert (untrained.n, untrained.length) == (12, 4)
+    assert untrained.successes + sum(untrained.causes.values()) == 12
+    assert untrained.successes == 0
+    assert set(untrained.causes) <= {WRONG, *(code.name.lower().replace("_", " ") for code in RunCode)}
+
+
+@pytest.mark.slow
+def test_it_learns_to_add_longer_numbers_than_it_saw() -> None:
+    model = NPIConfig(hidden=64, state=32, program=16, key=16, fused=64, encoder=64)
+    practices = (Practice(0, (1, 2, 3, 4, 5), 100),)
+    config = TrainConfig(("addition",), practices, steps=700, decisions=500, rate=5e-3, model=model)
+    trainer = Trainer(config, make_recordings(config))
+    trainer.run()
+    assert Summary.of(12, evaluate(Addition(), trainer.planner(Addition()), 12, 20, 9)).rate >= 0.95
