@@ -30,8 +30,15 @@ STOPPED = 0.05  # radians per second
 HOLD_COMMANDS = 50
 SHORTEST_STOP, LONGEST_STOP = 0.1, 1.0  # seconds
 SOONEST = 0.9 * PERIOD  # after a late command the next one waits at least that long
-# Faults after which the robot holds by itself or is held: it is left alone.
-LEAVE_ALONE = {Code.ESTOP, Code.DISABLED, Code.ROBOT_ERROR, Code.CUFF, Code.TAKEN_OVER}
+# Faults after which the robot holds by itself, is held, or has just started: it is left alone.
+LEAVE_ALONE = {
+    Code.ESTOP,
+    Code.DISABLED,
+    Code.ROBOT_ERROR,
+    Code.CUFF,
+    Code.NOBODY_LISTENS,
+    Code.TAKEN_OVER,
+}
 
 
 class Motion:
