@@ -25,8 +25,10 @@ from taskprog.cli.options import (
     add_pool_arguments,
     conditions_of,
     family_of,
+    positive,
     tasks_in,
 )
+from taskprog.planners.npi.environments import ENVIRONMENTS
 from taskprog.resources import share_dir
 from taskprog.tasks.conditions import Conditions
 from taskprog.tasks.evaluation import Episode, Summary, evaluate, wilson
@@ -45,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--vision", action="store_true", help="physics: cameras only; there is no other way yet"
     )
-    add_family_arguments(parser)
+    add_family_arguments(parser, tuple(ENVIRONMENTS))
+    parser.add_argument(
+        "--length", type=positive, nargs="+", metavar="N", help="scratch pads: of the problems (default: 20)"
+    )
     parser.add_argument("--task-file", type=Path, help="CSV file with tasks; default: generated ones")
     parser.add_argument("--half", choices=(TRAIN, TEST, BOTH), default=TEST, help="keep these tasks only")
     parser.add_argument("--limit", type=int, help=f"at most so many tasks; default: all, or {MANY} generated")
@@ -66,6 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate, print a table, write JSON. Returns 0 whatever the success rate: a figure is the result."""
+    if options.family in ENVIRONMENTS:
+        from taskprog.cli import evaluate_npi
+
+        return evaluate_npi.run(options)
+    if options.length:
+        raise CommandError(f"--length does not go with --family {options.family}, whose tasks have none")
     family = family_of(options)
     conditions = conditions_of(options)
     tasks = _tasks(options, family)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ def _sizes(family: Any) -> dict[str, int]:
     return {name: value for name, value in values.items() if type(value) is int}
 
 
-def add_family_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--family``, and an option for each of its sizes."""
-    parser.add_argument("--family", choices=tuple(FAMILIES), default="block_stacking", help="which tasks")
+def add_family_arguments(parser: argparse.ArgumentParser, others: Sequence[str] = ()) -> None:
+    """``--family``, and an option for each of its sizes; ``others`` are names of no family."""
+    choices = (*FAMILIES, *others)
+    parser.add_argument("--family", choices=choices, default="block_stacking", help="which tasks")
     known: set[str] = set()
     for name, family in FAMILIES.items():
         group = parser.add_argument_group(f"sizes of {name.replace('_', ' ')}")
