@@ -7,7 +7,8 @@ cancelled; whichever way, the arm then holds its place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -25,6 +26,8 @@ GOAL_TIME_TOLERANCE = 1.0  # seconds
 STOPPED = 0.05  # radians per second: slower than this is standing still
 START_TOLERANCE = 0.02  # radians between a trajectory's first point and the arm
 STOP_TIME = 0.25  # seconds in which a cancelled motion slows down to nothing, still on its path
+TABLE_ROWS = 960  # periods for which setpoints are computed at once
+Row = tuple[list[float], list[float]]  # positions and velocities of a setpoint
 
 
 class Ending(Enum):
@@ -60,9 +63,12 @@ class Motion:
         self.spline = spline
         self.clock = -began  # trajectory time is this far ahead of the caller's; lags once it slows down
         self.path_tolerance = path
+        self.path_limits: list[float] = path.tolist()
         self.goal_tolerance = goal
         self.goal_time = goal_time
         self.progress = 0.0  # share of the trajectory's time that has passed, 0 to 1
+        self.table: list[Row] = []  # setpoints for trajectory times ``table_start``, a period later, ...
+        self.table_start = 0.0
 
 
 class ArmController:
@@ -71,9 +77,22 @@ class ArmController:
     def __init__(self, limits: ArmLimits, positions: Floats):
         """Hold ``positions``, (n,) radians."""
         self.limits = limits
-        self.setpoint = Setpoint(positions.copy(), np.zeros_like(positions))
+        self._setpoint = Setpoint(positions.copy(), np.zeros_like(positions))
+        self._row: Row | None = None  # the present setpoint, if it came from a table
         self._motion: Motion | None = None
         self._stopping: tuple[float, ArmResult] | None = None  # since when, and the result in the end
+
+    @property
+    def setpoint(self) -> Setpoint:
+        """What the motors shall do now."""
+        if self._row is not None:
+            positions, velocities = self._row
+            self.setpoint = Setpoint(np.array(positions), np.array(velocities))
+        return self._setpoint
+
+    @setpoint.setter
+    def setpoint(self, setpoint: Setpoint) -> None:
+        self._setpoint, self._row = setpoint, None
 
     @property
     def active(self) -> bool:
@@ -148,27 +167,69 @@ class ArmController:
         motion = self._motion
         if motion is None:
             return self.setpoint
-        error = np.abs(positions - self.setpoint.positions)
-        if (error > motion.path_tolerance).any():
-            worst = int((error - motion.path_tolerance).argmax())
-            self.setpoint = Setpoint(positions.copy(), np.zeros_like(positions))
-            self._end(
-                ArmResult(
-                    Ending.ABORTED,
-                    ResultCode.PATH_TOLERANCE_VIOLATED,
-                    f"{self.limits.joints[worst]} is {error[worst]:.3f} rad off its path, "
-                    f"{motion.path_tolerance[worst]:.3f} are allowed: something is in the way",
-                )
-            )
+        if not self.keeps_path(positions.tolist()):
             return self.setpoint
         if self._stopping is not None:
             return self._slow_down(motion, now, period)
-        self._finish(motion, now, error, velocities)
+        self._finish(motion, now, np.abs(positions - self.setpoint.positions), velocities)
         if self._motion is not None:
             time = motion.clock + now + period
             self.setpoint = Setpoint(*motion.spline.sample(time))
             motion.progress = min(max(time / max(motion.spline.duration, period), 0.0), 1.0)
         return self.setpoint
+
+    def keeps_path(self, positions: Sequence[float]) -> bool:
+        """Whether the arm is where it should be now; if not, the motion ends there.
+
+        Args:
+            positions: n, what the joints measure now.
+        """
+        motion = self._motion
+        if motion is None:
+            return True
+        wanted = self._row[0] if self._row is not None else self._setpoint.positions
+        # Without numpy: called for each few steps of physics, its functions would take longer than these.
+        near = (abs(a - b) <= t for a, b, t in zip(positions, wanted, motion.path_limits, strict=True))
+        if all(near):
+            return True
+        measured = np.array(positions)
+        error = np.abs(measured - self.setpoint.positions)
+        worst = int((error - motion.path_tolerance).argmax())
+        self.setpoint = Setpoint(measured, np.zeros_like(measured))
+        self._end(
+            ArmResult(
+                Ending.ABORTED,
+                ResultCode.PATH_TOLERANCE_VIOLATED,
+                f"{self.limits.joints[worst]} is {error[worst]:.3f} rad off its path, "
+                f"{motion.path_tolerance[worst]:.3f} are allowed: something is in the way",
+            )
+        )
+        return False
+
+    def ahead(self, now: float, period: float, most: int) -> list[Row]:
+        """Setpoints of the next ``most`` periods, fewer or none where the motion begins, ends or slows down.
+
+        For a caller who has no need to look at the arm in between: for each, ``update`` would have given the
+        same. All of them count as done.
+        """
+        motion = self._motion
+        if motion is None or self._stopping is not None:
+            return []
+        first = motion.clock + now + period
+        last = motion.spline.duration - 2 * period
+        most = min(most, math.floor((last - first) / period) + 1)
+        if first < 0.0 or most <= 0:
+            return []
+        index = round((first - motion.table_start) / period)
+        if not 0 <= index <= len(motion.table) - most:
+            times = first + period * np.arange(max(TABLE_ROWS, most), dtype=np.float64)
+            positions, velocities = motion.spline.sample_many(times[times <= last + period])
+            motion.table = list(zip(positions.tolist(), velocities.tolist(), strict=True))
+            motion.table_start, index = first, 0
+        rows = motion.table[index : index + most]
+        self._row = rows[-1]
+        motion.progress = (first + (len(rows) - 1) * period) / motion.spline.duration
+        return rows
 
     def _finish(self, motion: Motion, now: float, error: Floats, velocities: Floats) -> None:
         overdue = motion.clock + now - motion.spline.duration

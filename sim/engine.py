@@ -1,7 +1,8 @@
 """Runs a simulation in a thread of its own, at one of three paces; other threads give it jobs.
 
 PyBullet wants one owner. Everything that touches the world is a *job*: a generator that runs in the
-simulation's thread and yields whenever a step of time shall pass.
+simulation's thread and yields whenever time shall pass: at most as many steps as it yields, one if it yields
+None. It goes on earlier when a motion has ended.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ T = TypeVar("T")
 
 SETTLE_TIME = 0.25  # seconds that time goes on after a motion in lockstep
 RESEND_PERIOD = 0.5  # seconds of wall time between repetitions while time stands still
+BATCH_STEPS = 12  # of time that pass at most between two looks at what is to be done
 MAX_LAG = 0.1  # seconds behind real time that are caught up; more is dropped
 IDLE_WAIT = 0.02  # seconds of wall time between two looks at commands while nothing happens
 REALTIME_WAIT = 0.004
@@ -45,7 +47,7 @@ class Pace(Enum):
     LOCKSTEP = "lockstep"
 
 
-Job = Callable[["Engine"], Generator[None, None, T]]
+Job = Callable[["Engine"], Generator[int | None, None, T]]
 
 
 class Sink(Protocol):
@@ -65,9 +67,10 @@ class Sink(Protocol):
 class _Running(Generic[T]):
     """A job under way."""
 
-    steps: Generator[None, None, T]
+    steps: Generator[int | None, None, T]
     future: Future[T]
     moves: bool
+    due: int = 0  # the world's step at which it goes on
 
 
 class Engine:
@@ -186,33 +189,47 @@ class Engine:
                 self._running.append(job)
         if not self._time_passes():
             self._rest()
-        elif self.pace is Pace.REALTIME and not self.paused and self._ahead():
-            self._wait(REALTIME_WAIT)
+            return
+        batch = BATCH_STEPS
+        if self.pace is Pace.REALTIME and not self.paused:
+            batch = min(self._late(), batch)
+        if batch > 0:
+            self._pass_time(batch)
         else:
-            self._tick()
+            self._wait(REALTIME_WAIT)
 
     def _time_passes(self) -> bool:
         if self.paused:
             return any(not job.moves for job in self._running)
         return self.pace is not Pace.LOCKSTEP or bool(self._running) or self._settle > 0
 
-    def _ahead(self) -> bool:
-        """Whether simulated time has caught up with the wall's."""
+    def _late(self) -> int:
+        """Steps that simulated time is behind the wall's."""
         wall, simulated = self._origin
         lag = (time.monotonic() - wall) - (self.simulation.time - simulated)
         if lag > MAX_LAG:
             self._origin = (time.monotonic() - TIME_STEP, self.simulation.time)
-            return False
-        return lag < TIME_STEP
+            return 1
+        return int(lag / TIME_STEP)
 
-    def _tick(self) -> None:
+    def _pass_time(self, batch: int) -> None:
+        """Let time go on until somebody has something to do, at most ``batch`` steps."""
         self._resting = False
-        self.simulation.tick()
+        step = self.simulation.world.steps
+        batch = min(batch, self._state_steps - step % self._state_steps)
+        batch = min(batch, self._frame_steps - step % self._frame_steps)
+        if self._settle > 0 and not self._running:
+            batch = min(batch, self._settle)
+        for job in self._running:
+            batch = min(batch, max(job.due - step, 1))
+        endings = self.simulation.endings
+        passed = self.simulation.advance(batch)
+        step += passed
         if self.paused:
             self._origin = (time.monotonic(), self.simulation.time)
-        self._settle = max(self._settle - 1, 0)
-        self._running = [job for job in self._running if self._advance(job)]
-        step = self.simulation.world.steps
+        self._settle = max(self._settle - passed, 0)
+        ended = endings != self.simulation.endings
+        self._running = [job for job in self._running if (job.due > step and not ended) or self._advance(job)]
         if step % self._state_steps == 0:
             self._send_state()
         if step % self._frame_steps == 0:
@@ -221,7 +238,8 @@ class Engine:
     def _advance(self, job: _Running[object]) -> bool:
         """Let a job go on; whether it wants more time."""
         try:
-            next(job.steps)
+            wait = next(job.steps)
+            job.due = self.simulation.world.steps + (1 if wait is None else wait)
             return True
         except StopIteration as stop:
             if job.moves:

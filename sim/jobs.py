@@ -13,7 +13,7 @@ from taskprog_sim.bullet import TIME_STEP
 from taskprog_sim.engine import Engine, Job
 from taskprog_sim.gripper_controller import GripperResult
 from taskprog_sim.scorer import Verdict, make_judge, read_task
-from taskprog_sim.simulation import Simulation
+from taskprog_sim.simulation import LOOK_STEPS, Simulation
 from taskprog_sim.world import CHECK_STEPS
 
 FEEDBACK_STEPS = 24  # a tenth of a simulated second
@@ -29,20 +29,20 @@ def follow(
 ) -> Job[ArmResult]:
     """Follow a trajectory to its end; ``feedback`` is called ten times a simulated second."""
 
-    def job(engine: Engine) -> Generator[None, None, ArmResult]:
+    def job(engine: Engine) -> Generator[int | None, None, ArmResult]:
         simulation = engine.simulation
         motion = simulation.follow(goal)
-        steps = 0
+        told = simulation.world.steps
         while motion.result is None:
             if cancel.cancelled:
                 if engine.paused:
                     simulation.arm.abandon(cancel.reason)
                     continue
                 simulation.arm.cancel(simulation.time, cancel.reason)
-            steps += 1
-            if steps % FEEDBACK_STEPS == 0:
+            if simulation.world.steps >= told + FEEDBACK_STEPS:
+                told = simulation.world.steps
                 feedback(simulation, motion)
-            yield
+            yield LOOK_STEPS
         return motion.result
 
     return job
@@ -51,14 +51,14 @@ def follow(
 def move_gripper(width: float, force: float, cancel: CancelToken) -> Job[tuple[GripperResult, float]]:
     """Move the gripper; its result, and the force with which it presses now, newtons."""
 
-    def job(engine: Engine) -> Generator[None, None, tuple[GripperResult, float]]:
+    def job(engine: Engine) -> Generator[int | None, None, tuple[GripperResult, float]]:
         simulation = engine.simulation
         motion = simulation.move_gripper(width, force)
         while motion.result is None:
             if cancel.cancelled:
                 simulation.cancel_gripper()
             else:
-                yield
+                yield LOOK_STEPS
         return motion.result, simulation.gripper.force
 
     return job
@@ -75,7 +75,7 @@ def reset(scene: str, seed: int, objects: int = 0) -> Job[str]:
         Refused: something moves, or there is no such scene, seed or number of objects.
     """
 
-    def job(engine: Engine) -> Generator[None, None, str]:
+    def job(engine: Engine) -> Generator[int | None, None, str]:
         simulation = engine.simulation
         if simulation.moving:
             raise Refused("the robot is moving: cancel its goal first")
@@ -94,7 +94,7 @@ def reset(scene: str, seed: int, objects: int = 0) -> Job[str]:
 def pause(paused: bool) -> Job[None]:
     """Let time stand still, or go on at the engine's pace."""
 
-    def job(engine: Engine) -> Generator[None, None, None]:
+    def job(engine: Engine) -> Generator[int | None, None, None]:
         engine.paused = paused
         return
         yield
@@ -110,10 +110,12 @@ def step(seconds: float) -> Job[float]:
     """
     steps = steps_of(seconds)
 
-    def job(engine: Engine) -> Generator[None, None, float]:
-        for _ in range(steps):
-            yield
-        return engine.simulation.time
+    def job(engine: Engine) -> Generator[int | None, None, float]:
+        world = engine.simulation.world
+        end = world.steps + steps
+        while world.steps < end:
+            yield end - world.steps
+        return world.time
 
     return job
 
@@ -127,14 +129,14 @@ def check_task(text: str, stable_for: float) -> Job[Verdict]:
     """
     steps = steps_of(stable_for)
 
-    def job(engine: Engine) -> Generator[None, None, Verdict]:
+    def job(engine: Engine) -> Generator[int | None, None, Verdict]:
         world = engine.simulation.world
         judge = make_judge(read_task(text, world.description.family))
-        for index in range(steps):
-            if index % CHECK_STEPS == 0:
-                judge.observe(world)
-            yield
         judge.observe(world)
+        end = world.steps + steps
+        while world.steps < end:
+            yield min(CHECK_STEPS, end - world.steps)
+            judge.observe(world)
         return judge.verdict
 
     return job
@@ -147,7 +149,7 @@ def disturb(kind: str, name: str = "", seconds: float = 0.0, seed: int = 0) -> J
         Undisturbed: it is not possible; says why.
     """
 
-    def job(engine: Engine) -> Generator[None, None, str]:
+    def job(engine: Engine) -> Generator[int | None, None, str]:
         return (yield from disturbances.disturb(engine.simulation.world, kind, name, seconds, seed))
 
     return job

@@ -64,7 +64,7 @@ class SimRobot:
         while motion.result is None:
             if cancel.cancelled:
                 self.simulation.arm.cancel(self.simulation.time, cancel.reason)
-            self._tick()
+            self._advance(FEEDBACK_STEPS - self._steps % FEEDBACK_STEPS)
             if feedback is not None and self._steps % FEEDBACK_STEPS == 0:
                 feedback(motion.progress)
         return _outcome(motion.result)
@@ -81,19 +81,22 @@ class SimRobot:
             if cancel.cancelled:
                 self.simulation.cancel_gripper()
             else:
-                self._tick()
+                self._advance(1)
         result = motion.result
         outcome = Outcome(OutcomeCode.CANCELLED, cancel.reason) if result.cancelled else Outcome()
         return GripperOutcome(outcome, result.width, result.stalled)
 
     def wait(self, seconds: float) -> None:
         """Let simulated time go on while the robot holds still."""
-        for _ in range(round(seconds / TIME_STEP)):
-            self._tick()
+        end = self._steps + round(seconds / TIME_STEP)
+        while self._steps < end:
+            self._advance(end - self._steps)
 
-    def _tick(self) -> None:
-        self.simulation.tick()
-        self._steps += 1
+    def _advance(self, steps: int) -> None:
+        """Let at most so many steps go by, and take the pictures that are due."""
+        if self._on_frame is not None:
+            steps = min(steps, self._frame_steps - self._steps % self._frame_steps)
+        self._steps += self.simulation.advance(steps)
         if self._on_frame is not None and self._steps % self._frame_steps == 0:
             self._on_frame(self.simulation.world.camera.render())
 

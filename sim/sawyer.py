@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,8 @@ JOINTS = (*ARM_JOINTS, HEAD_JOINT, *GRIPPER_JOINTS)
 FINGER_FRICTION = 1.0
 FINGER_SPINNING_FRICTION = 0.02
 # Share of a position error that a motor removes in one step.
-ARM_POSITION_GAIN = 0.3
+ARM_POSITION_GAINS = [0.3] * 7
+ARM_VELOCITY_GAINS = [1.0] * 7
 FINGER_POSITION_GAIN = 0.2
 # The two fingers share one motor; this force keeps them mirrored, newtons.
 GEAR_FORCE = 100.0
@@ -97,6 +99,7 @@ class Sawyer:
         if missing:
             raise ValueError(f"{urdf} has no joint {', '.join(missing)}")
         self._indices = [by_name[name][0] for name in JOINTS]
+        self._arm = self._indices[:7]
         arm = [by_name[name] for name in ARM_JOINTS]
         lower, upper, effort, velocity = (
             np.array([info[field] for info in arm], np.float64) for field in (8, 9, 10, 11)
@@ -136,20 +139,20 @@ class Sawyer:
             physicsClientId=client,
         )
         pybullet.changeConstraint(gear, gearRatio=1, erp=0.2, maxForce=GEAR_FORCE, physicsClientId=client)
-        self.command_arm(NEUTRAL, np.zeros(7))
+        self.command_arm(NEUTRAL.tolist(), [0.0] * 7)
         self.command_gripper(GRIPPER_OPEN_WIDTH, 10.0)
 
-    def command_arm(self, positions: NDArray[np.float64], velocities: NDArray[np.float64]) -> None:
-        """Set the motors' targets, (7,) radians and radians per second; they hold until the next command."""
+    def command_arm(self, positions: Sequence[float], velocities: Sequence[float]) -> None:
+        """Set the motors' targets, 7 radians and radians per second; they hold until the next command."""
         pybullet.setJointMotorControlArray(
             self.body,
-            self._indices[:7],
+            self._arm,
             pybullet.POSITION_CONTROL,
-            targetPositions=positions.tolist(),
-            targetVelocities=velocities.tolist(),
+            targetPositions=positions,
+            targetVelocities=velocities,
             forces=self._efforts,
-            positionGains=[ARM_POSITION_GAIN] * 7,
-            velocityGains=[1.0] * 7,
+            positionGains=ARM_POSITION_GAINS,
+            velocityGains=ARM_VELOCITY_GAINS,
             physicsClientId=self._client,
         )
 
@@ -170,6 +173,11 @@ class Sawyer:
         """(2, 3) where the two fingers are, metres."""
         states = pybullet.getLinkStates(self.body, self.finger_links, physicsClientId=self._client)
         return np.array([state[0] for state in states])
+
+    def read_arm(self) -> list[float]:
+        """Of the arm's 7 joints, radians; for those who need no more of ``read``."""
+        states = pybullet.getJointStates(self.body, self._arm, physicsClientId=self._client)
+        return [state[0] for state in states]
 
     def read(self) -> JointReadings:
         """The joints' present state."""

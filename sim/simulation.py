@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from taskprog.control.arm_goal import ArmGoal, ArmLimits
 from taskprog.control.robot import ARM_JOINTS, GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
-from taskprog_sim.arm_controller import ArmController, Motion
+from taskprog_sim.arm_controller import ArmController, Motion, Row
 from taskprog_sim.bullet import TIME_STEP
 from taskprog_sim.gripper_controller import GripperController, GripperMotion
 from taskprog_sim.sawyer import JointReadings
 from taskprog_sim.world import World
+
+LOOK_STEPS = 12  # of time between two looks at the joints on the way: 50 ms
 
 
 class Simulation:
@@ -17,10 +19,13 @@ class Simulation:
     Attributes:
         world: the physics.
         arm, gripper: the controllers, made anew at every reset.
+        endings: how often a motion has come to its end so far.
     """
 
     def __init__(self, world: World):
         self.world = world
+        self.endings = 0
+        self._since_look = 0
         self._make_controllers()
 
     def _make_controllers(self) -> None:
@@ -61,19 +66,56 @@ class Simulation:
         self.gripper.cancel(self.readings().gripper_width)
         self.world.sawyer.command_gripper(self.gripper.setpoint, self.gripper.force)
 
+    def advance(self, steps: int) -> int:
+        """Let ``steps`` of time go on, with the motors driven as the controllers say.
+
+        Motors get new setpoints at every step, the joints are looked at every ``LOOK_STEPS`` only, and at
+        every step where a motion begins or ends.
+
+        Returns:
+            How many steps passed: fewer where a motion ended before.
+        """
+        done = 0
+        while done < steps:
+            if not self.moving:
+                self.world.step(steps - done)
+                return steps
+            rows = self._rows(min(steps - done, LOOK_STEPS - self._since_look))
+            self.world.drive(rows)
+            self._since_look = (self._since_look + len(rows)) % LOOK_STEPS
+            done += len(rows)
+            if not rows:
+                active = self.arm.active, self.gripper.active
+                self._control()
+                self.world.step()
+                done += 1
+                if active != (self.arm.active, self.gripper.active):
+                    self.endings += 1
+                    break
+        return done
+
+    def _rows(self, most: int) -> list[Row]:
+        """Setpoints for the next steps, at most ``most``; none where the controllers must see each step."""
+        if self.gripper.active:
+            return []
+        if self._since_look == 0 and not self.arm.keeps_path(self.world.sawyer.read_arm()):
+            self.endings += 1
+            return [(self.arm.setpoint.positions.tolist(), self.arm.setpoint.velocities.tolist())]
+        return self.arm.ahead(self.time, TIME_STEP, most)
+
     def tick(self) -> None:
-        """One step of time, with the motors driven as the controllers say."""
-        if self.moving:
-            readings = self.readings()
-            if self.arm.active:
-                setpoint = self.arm.update(
-                    self.time, TIME_STEP, readings.arm_positions, readings.arm_velocities
-                )
-                self.world.sawyer.command_arm(setpoint.positions, setpoint.velocities)
-            if self.gripper.active:
-                width = self.gripper.update(self.time, TIME_STEP, readings.gripper_width)
-                self.world.sawyer.command_gripper(width, self.gripper.force)
-        self.world.step()
+        """One step of time."""
+        self.advance(1)
+
+    def _control(self) -> None:
+        """Let the controllers see the joints, and command the motors."""
+        readings = self.readings()
+        if self.arm.active:
+            setpoint = self.arm.update(self.time, TIME_STEP, readings.arm_positions, readings.arm_velocities)
+            self.world.sawyer.command_arm(setpoint.positions.tolist(), setpoint.velocities.tolist())
+        if self.gripper.active:
+            width = self.gripper.update(self.time, TIME_STEP, readings.gripper_width)
+            self.world.sawyer.command_gripper(width, self.gripper.force)
 
     def reset(self, scene: str, seed: int, objects: int = 0) -> None:
         """Put the world back to a start layout, arm and gripper at rest; motions are cancelled.

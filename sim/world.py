@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 CHECK_STEPS = 12  # between two looks at what is to stand still
 SETTLE_STEPS = 720  # that things get at most to come to rest before the start
+ASLEEP = pybullet.ACTIVATION_STATE_ENABLE_SLEEPING | pybullet.ACTIVATION_STATE_SLEEP
 STILL_SPEED, STILL_TURN = 0.005, 0.1  # metres and radians a second: slower is at rest
 
 
@@ -107,9 +108,18 @@ class World:
         self._bullet.clear()
         add_room(self._bullet, drawn=self._gui)
         self._bodies = [add_thing(self._bullet, thing) for thing in description.things]
+        self._let_furniture_sleep()
         if description.family == ORDER_FULFILMENT:
             self._settle()
         self.sawyer = Sawyer(self._bullet, share_dir() / "models" / "sawyer" / "sawyer.urdf")
+
+    def _let_furniture_sleep(self) -> None:
+        """Bullet looks for contacts of two bodies unless both sleep; what is fixed only does when told."""
+        client = self._bullet.client
+        for number in range(pybullet.getNumBodies(physicsClientId=client)):
+            body = pybullet.getBodyUniqueId(number, physicsClientId=client)
+            if pybullet.getDynamicsInfo(body, -1, physicsClientId=client)[0] == 0.0:
+                pybullet.changeDynamics(body, -1, activationState=ASLEEP, physicsClientId=client)
 
     def _settle(self) -> None:
         """Let things come to rest before time begins."""
@@ -124,7 +134,7 @@ class World:
                 pybullet.changeDynamics(
                     body,
                     -1,
-                    activationState=pybullet.ACTIVATION_STATE_SLEEP,
+                    activationState=ASLEEP,
                     physicsClientId=self._bullet.client,
                 )
 
@@ -135,9 +145,18 @@ class World:
 
     def step(self, n: int = 1) -> None:
         """Let time go on by ``n`` steps of 1/240 s."""
+        step, client = pybullet.stepSimulation, self._bullet.client
         for _ in range(n):
-            pybullet.stepSimulation(physicsClientId=self._bullet.client)
+            step(client)
         self.steps += n
+
+    def drive(self, setpoints: Iterable[tuple[list[float], list[float]]]) -> None:
+        """A step of time for each setpoint of the arm: 7 radians and radians per second."""
+        command, step, client = self.sawyer.command_arm, pybullet.stepSimulation, self._bullet.client
+        for positions, velocities in setpoints:
+            command(positions, velocities)
+            step(client)
+            self.steps += 1
 
     @property
     def names(self) -> tuple[str, ...]:

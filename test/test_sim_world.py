@@ -42,7 +42,7 @@ def shake(world: World, seed: int) -> bytes:
     for step in range(240):
         target = NEUTRAL + np.array([0.0, 0.5, 0.0, -0.4, 0.0, 0.3, 0.0]) * step / 240
         target[0] = 0.6 * np.sin(step / 40)
-        world.sawyer.command_arm(target, np.zeros(7))
+        world.sawyer.command_arm(target.tolist(), [0.0] * 7)
         world.step()
     poses = world.poses()
     readings = world.sawyer.read()

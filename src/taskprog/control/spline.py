@@ -73,6 +73,17 @@ class Spline:
             position = position * t + coefficients
         return position, velocity
 
+    def sample_many(self, times: Floats) -> tuple[Floats, Floats]:
+        """Positions and velocities, each (M, n), at ``times`` (M,) from the first to the last waypoint."""
+        index = np.clip(np.searchsorted(self.times, times, side="right") - 1, 0, len(self._pieces) - 1)
+        pieces, t = self._pieces[index], (times - self.times[index])[:, None]
+        positions = pieces[:, -1]
+        velocities = np.zeros_like(positions)
+        for degree in range(pieces.shape[1] - 2, -1, -1):
+            velocities = velocities * t + positions
+            positions = positions * t + pieces[:, degree]
+        return positions, velocities
+
     def scan(self, per_piece: int) -> tuple[Floats, Floats, Floats]:
         """Times (M,), positions and velocities (M, n) at ``per_piece`` points a piece and at the end."""
         share = np.arange(per_piece) / per_piece
