@@ -31,6 +31,8 @@ Floats = NDArray[np.float64]
 
 MIN_FRAMES = 3
 PRESENT = 0.3  # of the frames before anything moves in which an object must be seen to be there
+SPEED = 0.06  # of the image's width: a hand carries a thing no farther from one frame to the next
+JUMP = 5.0  # sure sightings that a jump must be worth
 MOVED = 0.025  # of the image's width: a centre that is off by more has moved; hands hide parts of things
 STEADY = 0.012  # of the image's width: a centre that is off by less rests
 LASTING = 3  # sightings in a row that show a thing away from its place, or at rest again
@@ -121,8 +123,8 @@ class _Reader:
         self._times = times
         self._names = (*things, *containers)
         self._boxes = containers
-        best = [_best(detections, self._names) for detections in seen]
-        self._sightings = [[frame.get(name) for frame in best] for name in self._names]
+        speed = SPEED * camera.width
+        self._sightings = [_followed(seen, name, speed) for name in self._names]
         self._pixels = np.array(
             [[(np.nan, np.nan) if d is None else d.pixel for d in row] for row in self._sightings]
         )  # (N, T, 2)
@@ -257,11 +259,33 @@ class _Reader:
         return path_along_rays(self._camera, known, count, start, stop, usual, TABLE_HEIGHT)
 
 
-def _best(detections: Sequence[Detection], names: Sequence[str]) -> dict[str, Detection]:
-    """Of each name, the detection that is most certain."""
-    best: dict[str, Detection] = {}
-    for detection in detections:
-        other = best.get(detection.name)
-        if detection.name in names and (other is None or detection.confidence > other.confidence):
-            best[detection.name] = detection
-    return best
+def _followed(seen: Sequence[Sequence[Detection]], name: str, speed: float) -> list[Detection | None]:
+    """One thing through all frames: of what is called so, the most certain that could be one and the same.
+
+    A detector errs now and then, and then mostly for a few frames, far from where the thing is. So the
+    sightings are chosen that are most certain together, less ``JUMP`` wherever the next is farther off than
+    a hand goes in that time, ``speed`` pixels a frame.
+    """
+    frames = np.array([k for k, found in enumerate(seen) for d in found if d.name == name], np.int64)
+    sightings = [d for found in seen for d in found if d.name == name]
+    result: list[Detection | None] = [None] * len(seen)
+    if not sightings:
+        return result
+    pixels = np.array([d.pixel for d in sightings])
+    score = np.array([d.confidence for d in sightings])
+    before = np.full(len(sightings), -1)
+    for k in range(1, len(sightings)):
+        earlier = np.flatnonzero(frames[:k] < frames[k])
+        if len(earlier):
+            away = np.linalg.norm(pixels[earlier] - pixels[k], axis=1)
+            jumps = away > speed * (frames[k] - frames[earlier])
+            total = score[earlier] - JUMP * jumps
+            best = int(total.argmax())
+            if total[best] > 0:
+                score[k] += total[best]
+                before[k] = earlier[best]
+    k = int(score.argmax())
+    while k >= 0:
+        result[int(frames[k])] = sightings[k]
+        k = int(before[k])
+    return result
