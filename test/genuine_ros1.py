@@ -10,8 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tcpros_world import free_port, wait_until
+
+from tcpros import rpc
 
 PYTHON = "/usr/bin/python3"
+MASTER = "/usr/bin/rosmaster"
+SOURCES = str(Path(__file__).parent.parent / "src")
 
 
 def available() -> bool:
@@ -27,10 +32,32 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def process(master: str, folder: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A program of Debian's ROS 1, stopped on the way out."""
-    own = {"ROS_MASTER_URI": master, "ROS_IP": "127.0.0.1", "ROS_HOME": str(folder)}
-    running = subprocess.Popen([PYTHON, *command], env=_environment() | own, cwd=folder)
+def master(folder: Path) -> Iterator[str]:
+    """The genuine master; its address, once it answers."""
+    port = free_port()
+    uri = f"http://127.0.0.1:{port}/"
+
+    def answers() -> bool:
+        try:
+            return bool(rpc.call(uri, "getPid", "/test"))
+        except rpc.RpcError:
+            return False
+
+    with process(uri, folder, MASTER, "--core", "-p", str(port)):
+        wait_until(answers, "the master's start")
+        yield uri
+
+
+@contextmanager
+def process(
+    master: str, folder: Path, *command: str, talks: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A program of Debian's ROS 1, stopped on the way out; ``talks``: through its standard streams."""
+    own = {"ROS_MASTER_URI": master, "ROS_IP": "127.0.0.1", "ROS_HOME": str(folder), "PYTHONPATH": SOURCES}
+    pipe = subprocess.PIPE if talks else None
+    running = subprocess.Popen(
+        [PYTHON, *command], env=_environment() | own, cwd=folder, stdin=pipe, stdout=pipe
+    )
     try:
         yield running
     finally:

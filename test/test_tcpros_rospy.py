@@ -8,7 +8,7 @@ from pathlib import Path
 
 import genuine_ros1
 import pytest
-from tcpros_world import TEXT, Inbox, free_port, repeat_until
+from tcpros_world import TEXT, Inbox, repeat_until
 
 from taskprog.control.intera.messages import JOINT_STATE
 from tcpros import Master, Message, Node
@@ -22,9 +22,7 @@ def some_master(kind: str, folder: Path) -> Iterator[str]:
         with Master() as master:
             yield master.uri
         return
-    port = free_port()
-    uri = f"http://127.0.0.1:{port}/"
-    with genuine_ros1.process(uri, folder, "/usr/bin/rosmaster", "--core", "-p", str(port)):
+    with genuine_ros1.master(folder) as uri:
         yield uri
 
 

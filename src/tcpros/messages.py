@@ -184,7 +184,8 @@ class MessageTypes:
         Raises:
             DefinitionError: one of them makes no type.
         """
-        self._texts = dict(definitions)
+        # genmsg, which others may read them with, stumbles over constants that are indented.
+        self._texts = {name: _flush_left(text) for name, text in definitions.items()}
         self._types: dict[str, MessageType] = {}
         for name in self._texts:
             self._make(name, ())
@@ -206,7 +207,7 @@ class MessageTypes:
         package, slash, short = name.partition("/")
         if not (package and slash and short) or "/" in short:
             raise DefinitionError(f"a type's name should be package/Name, not {name!r}")
-        text = self._texts[name].strip()
+        text = self._texts[name]
         fields: list[Field] = []
         constants: dict[str, Any] = {}
         lines: list[str] = []
@@ -215,7 +216,7 @@ class MessageTypes:
         md5 = hashlib.md5("\n".join(lines).encode(), usedforsecurity=False).hexdigest()
         definition = [text]
         for needed in _needed(fields):
-            definition.append(f"{'=' * 80}\nMSG: {needed}\n{self._texts[needed].strip()}")
+            definition.append(f"{'=' * 80}\nMSG: {needed}\n{self._texts[needed]}")
         made = MessageType(name, md5, "\n".join(definition), tuple(fields), constants)
         self._types[name] = made
         return made
@@ -258,6 +259,10 @@ class MessageTypes:
             raise DefinitionError(f"{name}: {word} is an array of the empty type {full}, which has no bound")
         fields.append(Field(word, full, length, kind))
         lines.append(f"{kind.md5} {word}")
+
+
+def _flush_left(text: str) -> str:
+    return "\n".join(line.strip() for line in text.strip().splitlines())
 
 
 def _constant(name: str, base: str, array: str | None, raw: str) -> Any:
