@@ -14,10 +14,15 @@ from taskprog.control.collision import CollisionModel
 from taskprog.control.errors import Blocked
 from taskprog.control.kinematics import Kinematics, top_down
 from taskprog.control.planning import PathPlanner, Straights
+from taskprog.control.primitives import PrimitiveExecutor
 from taskprog.control.robot import GRIPPER_OPEN_WIDTH, NEUTRAL, JointTrajectory
 from taskprog.control.surroundings import Surroundings
 from taskprog.control.trajectory import JointPath, straight_path, time_optimal
+from taskprog.tasks.block_stacking import Layout, random_layout
 from taskprog.tasks.table_top import CUBE_SIZE, TABLE_HEIGHT, WORKSPACE
+from taskprog_sim.robot import SimRobot
+from taskprog_sim.scene_description import stacking_scene
+from taskprog_sim.world import World
 
 Vector = NDArray[np.float64]
 
@@ -182,3 +187,25 @@ def test_many_motions_do_not_drift_into_odd_postures() -> None:
         goal = (rng.uniform(0.45, 0.75), rng.uniform(-0.34, 0.34), REST)
         q = plan(q, goal, surroundings(q, []), rng.uniform(-math.pi, math.pi)).positions[-1]
     assert np.abs(q[[2, 4]]).max() < 0.01
+
+
+def test_a_cube_carried_past_a_tower_of_seven_leaves_it_standing() -> None:
+    layout = random_layout(0)
+    positions, yaws = layout.positions.copy(), np.zeros(8)
+    positions[0] = [0.60, -0.20, REST]
+    positions[1:] = [[0.61, 0.0, REST + level * CUBE_SIZE] for level in range(7)]
+    places = np.array([[0.58, 0.19, REST + 0.002], [0.63, -0.18, REST + 0.002]])
+    with World(camera_size=(64, 48)) as world:
+        world.start(stacking_scene(Layout(positions, yaws)))
+        world.step(60)
+        before = world.positions()[1:]
+        executor = PrimitiveExecutor(SimRobot(world), KINEMATICS)
+        for place in places:
+            for closing in (True, False):
+                seen = [Obstacle(p, np.full(3, CUBE_SIZE), yaw=0.0) for p in world.positions()]
+                goal = world.positions()[0] if closing else place
+                outcome = executor.move_to(goal, 0.0, obstacles=seen)
+                assert outcome.ok, outcome.message
+                assert (executor.close_gripper().outcome if closing else executor.open_gripper()).ok
+            assert np.linalg.norm(world.positions()[0] - place) < 0.01
+        np.testing.assert_allclose(world.positions()[1:], before, atol=2e-3)

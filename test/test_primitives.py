@@ -152,7 +152,7 @@ def test_what_is_said_to_be_held_is_kept_clear_of_the_table(
 ) -> None:
     start = np.array([0.60, -0.25, 0.10])
     assert executor.move_to(start, 0.0).ok
-    robot.object_width = 0.018  # too thin to be felt
+    robot.object_width = 0.0165  # too thin to be felt
     executor.close_gripper()
     long = Obstacle(start - [0.0, 0.0, 0.03], np.array([0.03, 0.018, 0.09]), yaw=0.0, name="a block")
     outcome = executor.move_to(np.array([0.6, 0.1, TABLE_HEIGHT + 0.05]), 0.0, held=long)
@@ -226,11 +226,13 @@ def test_gripper_tells_a_cube_from_nothing(executor: PrimitiveExecutor, robot: L
     assert not empty.holding
     assert empty.width == pytest.approx(GRIPPER_CLOSED_WIDTH)
     assert executor.open_gripper().ok
-    robot.object_width = CUBE_SIZE
-    full = executor.close_gripper()
-    assert full.outcome.ok
-    assert full.holding
-    assert full.width == pytest.approx(CUBE_SIZE)
+    for width in (CUBE_SIZE, 0.018):
+        robot.object_width = width
+        full = executor.close_gripper()
+        assert full.outcome.ok
+        assert full.holding
+        assert full.width == pytest.approx(width)
+        assert executor.open_gripper().ok
 
 
 def test_opening_backs_straight_up(executor: PrimitiveExecutor, robot: LoopbackRobot) -> None:

@@ -31,8 +31,9 @@ from taskprog.tasks.table_top import WORKSPACE, Region
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
-# Nearer to fully closed or open than this, the pads have met nothing, metres.
-WIDTH_TOLERANCE = 0.003
+# Nearer to fully open than this, the pads hold nothing; nearer to fully closed, they have met nothing. The
+# thinnest thing to be held is 18 mm wide, 2.5 mm more than closed pads. Metres.
+OPEN_TOLERANCE, CLOSED_TOLERANCE = 0.003, 0.0015
 # What is held has its centre nearer to the tcp than this, metres.
 HELD_RADIUS = 0.035
 
@@ -146,7 +147,7 @@ class PrimitiveExecutor:
         moved = self.robot.move_gripper(GRIPPER_OPEN_WIDTH, self.config.grip_force, cancel)
         if not moved.outcome.ok:
             return moved.outcome
-        if moved.width < GRIPPER_OPEN_WIDTH - WIDTH_TOLERANCE:
+        if moved.width < GRIPPER_OPEN_WIDTH - OPEN_TOLERANCE:
             return Outcome(
                 OutcomeCode.GOAL_TOLERANCE,
                 f"the pads stopped {moved.width * 1e3:.1f} mm apart, open is {GRIPPER_OPEN_WIDTH * 1e3:.1f}",
@@ -183,7 +184,7 @@ class PrimitiveExecutor:
         moved = self.robot.move_gripper(GRIPPER_CLOSED_WIDTH, self.config.grip_force, cancel)
         if not moved.outcome.ok:
             return GripResult(moved.outcome, False, moved.width)
-        if moved.width > GRIPPER_CLOSED_WIDTH + WIDTH_TOLERANCE:
+        if moved.width > GRIPPER_CLOSED_WIDTH + CLOSED_TOLERANCE:
             return GripResult(moved.outcome, True, moved.width)
         nothing = Outcome(OutcomeCode.NOTHING_HELD, "the pads met with nothing between them")
         return GripResult(nothing, False, moved.width)
@@ -248,7 +249,7 @@ class PrimitiveExecutor:
         self, state: RobotState, obstacles: Sequence[Obstacle], held: Obstacle | None
     ) -> Surroundings:
         width = state.gripper_width
-        gripping = GRIPPER_CLOSED_WIDTH + WIDTH_TOLERANCE < width < GRIPPER_OPEN_WIDTH - WIDTH_TOLERANCE
+        gripping = GRIPPER_CLOSED_WIDTH + CLOSED_TOLERANCE < width < GRIPPER_OPEN_WIDTH - OPEN_TOLERANCE
         if held is None and gripping:
             tool, _ = self.kinematics.forward(state.positions)
             within = [o for o in obstacles if float(np.linalg.norm(o.centre - tool)) < HELD_RADIUS]
