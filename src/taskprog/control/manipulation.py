@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from taskprog.control.errors import Blocked, InvalidGoal, MotionError
 from taskprog.control.grasp import PLACE_GAP, Footprint, Grasp, grasps
 from taskprog.control.kinematics import format_point
-from taskprog.control.scene_estimate import GRASP_RADIUS, ObjectEstimate, SceneEstimate, lies_in
+from taskprog.control.scene_estimate import GRASP_RADIUS, ObjectEstimate, SceneEstimate, is_over, lies_in
 from taskprog.machine.domain import OutcomeCode
 from taskprog.tasks.table_top import TABLE_HEIGHT
 
@@ -152,12 +152,11 @@ class Manipulation:
 
     def opened(self, tool: Vector, yaw: float, stamp: float) -> None:
         """The gripper has opened at a place, or lost what it held there, at a time in seconds."""
+        boxes = [o for o in self.scene.objects(tool) if o.name in self._containers and is_over(tool, o)]
         if self.scene.held is not None:
-            for name in self._containers:
-                box = self._shown.get(name)
-                if box is not None and math.dist(box.position[:2], tool[:2]) < SAME_PLACE:
-                    self._drops[name] = self._drops.get(name, 0) + 1
-        self.scene.release(tool, yaw, stamp)
+            for box in boxes:
+                self._drops[box.name] = self._drops.get(box.name, 0) + 1
+        self.scene.release(tool, yaw, stamp, out_of_sight=bool(boxes))
 
     def _in_hand(self, thing: ObjectEstimate, tool: Vector) -> bool:
         return thing.name == self.scene.held and math.dist(thing.position, tool) < GRASP_RADIUS

@@ -82,9 +82,15 @@ class SceneEstimate:
         """The gripper closed at ``tool`` on nothing: what was let go there has gone elsewhere."""
         self._forget_released(tool)
 
-    def release(self, tool: NDArray[np.float64], yaw: float, stamp: float) -> None:
-        """The gripper opened at ``tool``, or lost what it held there."""
-        if self._held is not None:
+    def release(
+        self, tool: NDArray[np.float64], yaw: float, stamp: float, out_of_sight: bool = False
+    ) -> None:
+        """The gripper opened at ``tool``, or lost what it held there.
+
+        Args:
+            out_of_sight: it fell where it need not be seen again, and is nowhere unless it is.
+        """
+        if self._held is not None and not out_of_sight:
             place = tool + self._held.offset
             placed = replace(self._held.seen, position=place, yaw=yaw, visible=False, stamp=stamp)
             self._released.append(placed)
@@ -124,9 +130,13 @@ class SceneEstimate:
 
 def lies_in(thing: ObjectEstimate, box: ObjectEstimate) -> bool:
     """Whether an object's centre is within a container's walls, and not high above it."""
-    x, y = thing.position[:2] - box.position[:2]
+    rim = box.position[2] + box.size[2] / 2
+    return is_over(thing.position, box) and bool(thing.position[2] < rim + HIDDEN_ABOVE)
+
+
+def is_over(place: NDArray[np.float64], box: ObjectEstimate) -> bool:
+    """Whether a place (3,) lies within a container's walls as seen from above."""
+    x, y = place[:2] - box.position[:2]
     cos, sin = math.cos(box.yaw), math.sin(box.yaw)
     along, across = cos * x + sin * y, cos * y - sin * x
-    rim = box.position[2] + box.size[2] / 2
-    inside = abs(along) < box.size[0] / 2 and abs(across) < box.size[1] / 2
-    return bool(inside and thing.position[2] < rim + HIDDEN_ABOVE)
+    return bool(abs(along) < box.size[0] / 2 and abs(across) < box.size[1] / 2)
