@@ -100,10 +100,8 @@ class RandomGoods:
         """Other colours: goods any that they may have, containers other shades of theirs."""
         for body, category in self.goods.items():
             rgb = np.array(good_of(category).rgb)
-            if category == "lego" and rng.uniform() > OWN_COLOUR:
-                rgb = _shade(rng.uniform(), rng)
-            elif rng.uniform() > OWN_COLOUR:
-                rgb = np.clip(rgb * rng.uniform(0.75, 1.25) + rng.normal(0.0, 0.07, 3), 0.05, 1.0)
+            if rng.uniform() > OWN_COLOUR:
+                rgb = np.clip(rgb * rng.uniform(0.7, 1.3) + rng.normal(0.0, 0.07, 3), 0.05, 1.0)
             self._colour(body, -1, rgb)
         for body, index in self.containers.items():
             hue, saturation, value = colorsys.rgb_to_hsv(*CONTAINERS[index].rgb)
@@ -243,7 +241,3 @@ class RandomGoods:
         pybullet.changeVisualShape(
             body, link, rgbaColor=[*np.asarray(rgb).tolist(), 1.0], physicsClientId=self.bullet.client
         )
-
-
-def _shade(hue: float, rng: np.random.Generator) -> Floats:
-    return np.array(colorsys.hsv_to_rgb(hue, rng.uniform(0.0, 1.0), rng.uniform(0.3, 1.0)))

@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.detection import GUESS_CONFIDENCE, Detection
 from taskprog.tasks.goods import CONTAINER_SIZE, good_of
-from taskprog.tasks.table_top import TABLE_HEIGHT
+from taskprog.tasks.table_top import TABLE_HEIGHT, Region
 from taskprog.vision.checkpoint import load_network
 from taskprog.vision.examples import azimuth
 from taskprog.vision.grid import STRIDE, Grid
-from taskprog.vision.grouping import Group, group
+from taskprog.vision.grouping import Group, group, median
 from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
 from taskprog.vision.network import GoodsNetwork
 
 Floats = NDArray[np.float64]
 
 MIN_CONFIDENCE = 0.5
+# Where middles of things may be: over the table, or a little beside it.
+REGION = Region((0.15, 1.05), (-0.70, 0.70), (TABLE_HEIGHT - 0.02, TABLE_HEIGHT + 0.70))
 DEPTH_RANGE = (0.1, 10.0)  # metres; a depth camera says 0, NaN or more where it sees nothing
 # Share of its box's outline in the image that a good covers, seen from a camera over the table.
 FILL = {"duck": 0.72, "lego": 0.95, "jenga": 0.97, "bear": 0.66}
@@ -78,14 +80,14 @@ class ObjectDetector:
         self._check(rgb, depth)
         small = self._grid.padded(self._grid.smaller(rgb))
         with torch.inference_mode():
-            pixels = torch.from_numpy(small).permute(2, 0, 1)[None].float() / 255
-            output = self._network(pixels.contiguous(memory_format=torch.channels_last))
+            pixels = torch.from_numpy(np.ascontiguousarray(small)).float().mul_(1 / 255)
+            output = self._network(pixels[None].permute(0, 3, 1, 2))  # channels last, without a copy
             values = output[0].permute(1, 2, 0).numpy()
         rows, columns = self._grid.cells
         surface = None if depth is None else self._grid.sampled(depth)
         groups = group(values[:rows, :columns])
         found = [self._detection(g, surface) for g in groups if g.confidence >= MIN_CONFIDENCE]
-        return [detection for detection in found if np.isfinite(detection.position).all()]
+        return [detection for detection in found if _inside(detection.position)]
 
     def _check(self, rgb: NDArray[np.uint8], depth: NDArray[np.float32] | None) -> None:
         shape = (self.camera.height, self.camera.width)
@@ -113,7 +115,7 @@ class ObjectDetector:
             depths = surface[found.rows, found.columns]
             valid = _valid(depths)
             if valid.any():
-                middle = np.median(depths[valid] + found.beyond[valid])
+                middle = median((depths + found.beyond)[valid])
                 position = self.camera.points(pixel[:1], pixel[1:], np.array([middle]))[0]
             else:
                 confidence = min(confidence, GUESS_CONFIDENCE)
@@ -140,6 +142,12 @@ class ObjectDetector:
         turned = corners @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
         pixels, _ = self.camera.project(turned + position)
         return float(cv2.contourArea(cv2.convexHull(pixels.astype(np.float32))))
+
+
+def _inside(position: Floats) -> bool:
+    """Whether a thing can be there; never where a position is NaN."""
+    x, y, z = position.tolist()
+    return REGION.contains((x, y, z))
 
 
 def _valid(depth: NDArray[np.float32]) -> NDArray[np.bool_]:

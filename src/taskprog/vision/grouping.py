@@ -79,12 +79,18 @@ def group(output: Floats) -> list[Group]:
             continue
         values = output[rows, columns]
         votes = _votes(values, rows, columns, u_axis, v_axis)
-        mine = np.flatnonzero(np.linalg.norm(votes - np.median(votes, axis=0), axis=1) < CONTAINER_RADIUS)
+        mine = np.flatnonzero(np.linalg.norm(votes - median(votes), axis=1) < CONTAINER_RADIUS)
         if len(mine) >= MIN_CONTAINER_CELLS:
             found.append(
                 _group(values[mine], rows[mine], columns[mine], votes[mine], slice(label, label + 1))
             )
     return found
+
+
+def median(values: Floats) -> Floats:
+    """Of each column of (N, ...); ``np.median`` takes ten times as long for so few."""
+    order = np.sort(values, axis=0)
+    return np.asarray((order[(len(order) - 1) // 2] + order[len(order) // 2]) / 2)
 
 
 def _votes(
@@ -133,8 +139,8 @@ def _group(
         float(chances[label]),
         rows,
         columns,
-        np.median(votes, axis=0),
+        median(votes),
         values[:, BEYOND] * DEPTHS,
         float(yaw),
-        np.median(values[:, SIZE], axis=0) * SIZES,
+        median(values[:, SIZE]) * SIZES,
     )

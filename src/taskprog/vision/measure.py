@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from taskprog.perception.camera import CameraModel
+from taskprog.vision.checkpoint import load_network
 from taskprog.vision.detector import ObjectDetector
 from taskprog.vision.labels import LabelledView
 from taskprog.vision.score import Scores, add, new_scores
@@ -52,10 +53,11 @@ def measure(folder: Path, views: Iterable[LabelledView]) -> dict[str, Result]:
         CheckpointError: there is no sound detector in the folder.
     """
     torch.set_num_threads(1)  # times are for one core
+    network = load_network(folder)
     results = {name: Result() for name in (LARGE, SMALL, COLOUR)}
     for number, view in enumerate(views):
         half = halved(view)
-        large, small = ObjectDetector.load(folder, view.camera), ObjectDetector.load(folder, half.camera)
+        large, small = ObjectDetector(view.camera, network), ObjectDetector(half.camera, network)
         _look(results[LARGE], number, large, view, depth=True)
         _look(results[SMALL], number, small, half, depth=True)
         _look(results[COLOUR], number, small, half, depth=False)

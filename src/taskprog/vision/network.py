@@ -29,7 +29,7 @@ SIZES = 0.05  # metres for an output of 1
 class NetworkConfig:
     """Channels at half, a quarter, an eighth and a sixteenth of the input's resolution."""
 
-    widths: tuple[int, int, int, int] = (24, 40, 64, 96)
+    widths: tuple[int, int, int, int] = (32, 40, 64, 96)
 
 
 class Unit(nn.Module):
@@ -66,8 +66,8 @@ class GoodsNetwork(nn.Module):
         self.to_quarter = nn.Conv2d(c, b, 1)
         self.at_quarter = nn.Sequential(Unit(b, b, skip=True), Unit(b, b, skip=True))
         self.to_half, self.past_half = nn.Conv2d(b, a, 1), nn.Conv2d(a, a, 1)
-        self.at_half = nn.Sequential(Unit(a, a, skip=True), Unit(a, a, skip=True))
-        self.head = nn.Conv2d(a, OUTPUTS, 1)
+        self.at_half = Unit(a, a, skip=True)
+        self.hidden, self.head = nn.Conv2d(a, 2 * a, 1), nn.Conv2d(2 * a, OUTPUTS, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, OUTPUTS, h / 2, w / 2) for images (N, 3, h, w), 0 to 1; h and w multiples of 16."""
@@ -78,7 +78,9 @@ class GoodsNetwork(nn.Module):
         x = self.at_eighth(_up(self.to_eighth(x)) + eighth)
         x = self.at_quarter(_up(self.to_quarter(x)) + quarter)
         x = self.at_half(_up(self.to_half(x)) + self.past_half(half))
-        out: Tensor = self.head(x)
+        x = torch.relu(self.hidden(x))
+        with torch.autocast("cpu", enabled=False):  # positions need all digits
+            out: Tensor = self.head(x.float())
         return out
 
     def fuse(self) -> None:

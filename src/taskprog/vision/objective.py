@@ -12,9 +12,9 @@ from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
 from taskprog.vision.network import BEYOND, DEPTHS, FOURFOLD, OFFSET, PIXELS, SIZE, SIZES, TWICE
 
 TERMS = ("class", "offset", "beyond", "yaw", "size")
-SHARES = (1.0, 1.0, 0.5, 0.5, 0.25)
+SHARES = (1.0, 3.0, 1.0, 0.5, 0.25)
 THING_WEIGHT = 3.0  # of a good's cells against those of containers and background, which are many
-CONTAINER_WEIGHT = 0.05  # of a container's cells against a good's, where poses count
+CONTAINER_WEIGHT = 0.3  # of a container's cells against a good's, where poses count
 FAR_BEYOND = 0.15  # metres; a cell that is farther from its thing's middle shows something else
 ROUND = 0.08  # of length minus width as a share of the length: below it, yaw means little
 

@@ -38,9 +38,9 @@ class TrainConfig:
     """
 
     seed: int = 0
-    views: int = 2400
-    looks: int = 8
-    steps: int = 2400
+    views: int = 2500
+    looks: int = 5
+    steps: int = 8000
     batch: int = 8
     rate: float = 3e-3
     decay: float = 1e-3
@@ -74,7 +74,9 @@ def train(
             order += rng.permutation(len(examples)).tolist()
         chosen, order = order[: config.batch], order[config.batch :]
         images, instance, depth, things = _batch(examples, chosen, rng)
-        terms = losses(network(images), instance, depth, things)
+        with torch.autocast("cpu", torch.bfloat16):  # twice as fast, where the processor knows it
+            output = network(images)
+        terms = losses(output, instance, depth, things)
         loss: Tensor = (terms * shares).sum()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -1,0 +1,202 @@
+"""The detector of goods: what it is trained towards, how cells become things, bad input, and its skill."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from oracle import perfect_output
+from torch import Tensor, nn
+
+from taskprog.perception.camera import CameraModel
+from taskprog.perception.detection import Detection
+from taskprog.resources import share_dir
+from taskprog.vision.checkpoint import CheckpointError, save_network
+from taskprog.vision.detector import ObjectDetector
+from taskprog.vision.examples import Examples, make_examples
+from taskprog.vision.labels import LabelledView
+from taskprog.vision.measure import TEST_SEED, halved
+from taskprog.vision.network import GoodsNetwork, NetworkConfig
+from taskprog.vision.objective import TERMS, losses
+from taskprog.vision.score import Score, add, new_scores, total, yaw_error
+from taskprog.vision.train import TrainConfig, train
+from taskprog_sim.goods_views import labelled_views
+
+SHIPPED = share_dir() / "models" / "detectors" / "goods"
+SEED = TEST_SEED + 7
+
+
+class Oracle(GoodsNetwork):
+    """Answers with the truth about one image, whatever it is shown."""
+
+    def __init__(self, output: np.ndarray) -> None:
+        nn.Module.__init__(self)
+        self.output = torch.from_numpy(output)[None]
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.output
+
+
+@pytest.fixture(scope="module")
+def views() -> list[LabelledView]:
+    return list(labelled_views(SEED, 4, 2, exact=True))
+
+
+@pytest.fixture(scope="module")
+def examples(views: list[LabelledView]) -> Examples:
+    return make_examples(views, len(views), np.random.default_rng(0))
+
+
+def score_of(views: list[LabelledView], found: list[list[Detection]]) -> Score:
+    scores = new_scores()
+    for view, detections in zip(views, found, strict=True):
+        add(scores, view, detections)
+    return total(scores.values())
+
+
+def test_the_same_seed_gives_the_same_views(views: list[LabelledView]) -> None:
+    again = next(labelled_views(SEED, 4, 2, exact=True))
+    assert np.array_equal(again.rgb, views[0].rgb)
+    assert np.array_equal(again.instance, views[0].instance)
+
+
+def test_labels_lie_where_the_camera_sees_their_things(views: list[LabelledView]) -> None:
+    for view in views:
+        for index, thing in enumerate(view.things):
+            mask = view.instance == index + 1
+            assert np.count_nonzero(mask) == thing.pixels
+            assert 0.0 <= thing.seen <= 1.0
+            if thing.pixels:
+                points = view.camera.backproject(view.depth, mask)
+                reach = np.linalg.norm(thing.size) / 2 + 0.01
+                assert (np.linalg.norm(points - thing.position, axis=1) < reach).all(), thing.name
+
+
+def test_shares_seen_are_about_those_of_outlines(views: list[LabelledView]) -> None:
+    for exact, about in zip(views, labelled_views(SEED, 4, 2, exact=False), strict=True):
+        apart = [a.seen - b.seen for a, b in zip(exact.things, about.things, strict=True)]
+        assert np.median(np.abs(apart)) < 0.15
+
+
+def test_a_perfect_network_loses_nothing(examples: Examples) -> None:
+    output = torch.from_numpy(np.stack([perfect_output(examples, i) for i in range(len(examples))]))
+    terms = losses(
+        output,
+        torch.from_numpy(examples.instance).long(),
+        torch.from_numpy(examples.depth),
+        torch.from_numpy(examples.things),
+    )
+    assert terms == pytest.approx([0.0] * len(TERMS), abs=1e-4)
+
+
+def test_perfect_cells_become_the_things_that_are_there(
+    views: list[LabelledView], examples: Examples
+) -> None:
+    found = [
+        ObjectDetector(view.camera, Oracle(perfect_output(examples, i))).detect(view.rgb, view.depth)
+        for i, view in enumerate(views)
+    ]
+    score = score_of(views, found)
+    assert score.wanted > 20
+    assert score.recall > 0.97
+    assert score.precision > 0.97
+    assert np.percentile(score.position, 95) < 0.003
+    assert np.percentile(score.yaw, 95) < math.radians(2)
+
+
+def test_a_few_steps_of_training_help(examples: Examples) -> None:
+    seen: list[float] = []
+    network, _ = train(
+        TrainConfig(steps=12, batch=2, network=NetworkConfig((8, 8, 8, 8))),
+        examples,
+        threads=1,
+        on_step=lambda step, terms: seen.append(sum(terms)),
+    )
+    assert seen[-1] < seen[0]
+    assert not network.training
+
+
+def test_yaws_of_squares_repeat_after_a_quarter_turn(views: list[LabelledView]) -> None:
+    things = [thing for view in views for thing in view.things]
+    square = next(thing for thing in things if thing.size[0] == thing.size[1])
+    block = next(thing for thing in things if thing.size[0] > 2 * thing.size[1])
+    assert yaw_error(square.yaw + math.pi / 2, square) == pytest.approx(0.0, abs=1e-6)
+    assert yaw_error(block.yaw + math.pi, block) == pytest.approx(0.0, abs=1e-6)
+    assert yaw_error(block.yaw + math.pi / 2, block) == pytest.approx(math.pi / 2)
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("untrained")
+    save_network(folder, GoodsNetwork(NetworkConfig((8, 8, 8, 8))), {})
+    return folder
+
+
+def test_images_of_another_size_are_refused(untrained: Path) -> None:
+    detector = ObjectDetector.load(untrained, CameraModel.table_top(640, 480))
+    rgb, depth = np.zeros((480, 640, 3), np.uint8), np.ones((480, 640), np.float32)
+    with pytest.raises(ValueError, match=r"colour image must be \(480, 640, 3\)"):
+        detector.detect(rgb[:240])
+    with pytest.raises(ValueError, match="uint8"):
+        detector.detect(rgb.astype(np.float32))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"depth image must be \(480, 640\)"):
+        detector.detect(rgb, depth[:, :320])
+    with pytest.raises(ValueError, match="too small"):
+        ObjectDetector.load(untrained, CameraModel.table_top(160, 120))
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0, np.inf])
+def test_a_depth_image_without_depths_is_refused(untrained: Path, value: float) -> None:
+    detector = ObjectDetector.load(untrained, CameraModel.table_top(320, 240))
+    with pytest.raises(ValueError, match="without any depth"):
+        detector.detect(np.zeros((240, 320, 3), np.uint8), np.full((240, 320), value, np.float32))
+
+
+def test_damaged_detectors_are_refused(untrained: Path, tmp_path: Path) -> None:
+    camera = CameraModel.table_top(320, 240)
+    with pytest.raises(CheckpointError, match="no such file"):
+        ObjectDetector.load(tmp_path, camera)
+    (tmp_path / "config.json").write_text((untrained / "config.json").read_text())
+    (tmp_path / "model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="not safetensors"):
+        ObjectDetector.load(tmp_path, camera)
+    (tmp_path / "config.json").write_text('{"format": "other"}')
+    with pytest.raises(CheckpointError, match="format is 'other'"):
+        ObjectDetector.load(tmp_path, camera)
+    save_network(tmp_path, GoodsNetwork(NetworkConfig((8, 8, 8, 16))), {})
+    (tmp_path / "config.json").write_text((untrained / "config.json").read_text())
+    with pytest.raises(CheckpointError, match="has shape"):
+        ObjectDetector.load(tmp_path, camera)
+
+
+@pytest.mark.parametrize("small", [False, True], ids=["640x480", "320x240"])
+def test_the_shipped_detector_finds_goods(views: list[LabelledView], small: bool) -> None:
+    seen = [halved(view) for view in views] if small else views
+    found = [ObjectDetector.load(SHIPPED, view.camera).detect(view.rgb, view.depth) for view in seen]
+    score = score_of(seen, found)
+    assert score.recall > 0.9
+    assert score.precision > 0.9
+    assert np.median(score.position) < 0.003
+
+
+def test_single_pixels_without_depth_do_no_harm(views: list[LabelledView]) -> None:
+    view = views[0]
+    depth = view.depth.copy()
+    depth[np.random.default_rng(0).uniform(size=depth.shape) < 0.2] = np.nan
+    detector = ObjectDetector.load(SHIPPED, view.camera)
+    whole, holed = detector.detect(view.rgb, view.depth), detector.detect(view.rgb, depth)
+    assert [d.name for d in whole] == [d.name for d in holed]
+    apart = [np.linalg.norm(a.position - b.position) for a, b in zip(whole, holed, strict=True)]
+    assert np.median(apart) < 0.002
+
+
+def test_without_depth_things_are_put_on_the_table(views: list[LabelledView]) -> None:
+    view = views[0]
+    found = ObjectDetector.load(SHIPPED, view.camera).detect(view.rgb)
+    assert found
+    scores = new_scores()
+    add(scores, view, found, heights=False)
+    assert total(scores.values()).recall > 0.8
