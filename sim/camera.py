@@ -1,12 +1,15 @@
-"""An RGB-D camera: what moves is drawn by PyBullet's TinyRenderer over a backdrop that is drawn once.
+"""An RGB-D camera: what moves is drawn by PyBullet's TinyRenderer over a backdrop of what does not.
 
-TinyRenderer's cost is pixels: floor and table fill most of a picture and never change, so they are
-rendered once for each camera, and every frame draws only the robot and the objects before them.
+TinyRenderer's cost is pixels and triangles: floor and table fill most of a picture and never change, and
+goods have many triangles and mostly rest. So every frame draws only what moves, and only the part of the
+picture where that is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -15,10 +18,13 @@ from numpy.typing import NDArray
 
 from taskprog.perception.camera import CameraModel
 from taskprog_sim.bullet import pybullet
+from taskprog_sim.scenery import Scenery
 
 NEAR, FAR = 0.2, 6.0  # metres: nothing nearer or farther is drawn
 # Where TinyRenderer samples pixel (u, v), against (u, v) itself.
 SAMPLE_OFFSET = (0.0, 1.0)
+MARGIN = 3  # pixels around what is drawn
+CORNERS = np.array(list(itertools.product((True, False), repeat=3)))  # of a box
 LIGHT_DIRECTION = (0.55, 0.35, 1.0)
 LIGHT_AMBIENT, LIGHT_DIFFUSE, LIGHT_SPECULAR = 0.62, 0.42, 0.05
 
@@ -45,35 +51,100 @@ class Camera:
         blind_until: seconds of simulated time; before, the lens is covered.
     """
 
-    def __init__(self, model: CameraModel, client: int, backdrop: Image, clock: Callable[[], float]):
-        """``backdrop`` is a picture of all that never moves; ``clock`` gives the simulated time."""
+    def __init__(self, model: CameraModel, client: int, room: Image, clock: Callable[[], float]):
+        """``room`` is a picture of all that never moves; ``clock`` gives the simulated time."""
         self.model = model
         self._client = client
-        self._backdrop = backdrop
         self._clock = clock
         self.blind_until = 0.0
-        self._hidden = np.empty((model.height, model.width), np.bool_)
+        self._watching = False
+        self._scenery = Scenery(client, room.rgb, room.depth, lambda: draw(model, client))
+
+    def watch(self, things: Sequence[int], others: Sequence[int]) -> None:
+        """From now on these bodies are there, and no others: ``things`` rest now and then."""
+        self._scenery.watch(things, others)
+        self._watching = True
 
     def render(self) -> Image:
         """What the camera sees now; while its lens is covered black, and NaN where the depth would be."""
         if self._clock() < self.blind_until:
             shape = self.model.height, self.model.width
             return Image(np.zeros((*shape, 3), np.uint8), np.full(shape, np.nan, np.float32), self._clock())
-        image = draw(self.model, self._client, self._clock())
-        np.greater_equal(image.depth, self._backdrop.depth, out=self._hidden)
-        np.copyto(image.rgb, self._backdrop.rgb, where=self._hidden[..., None])
-        np.copyto(image.depth, self._backdrop.depth, where=self._hidden)
+        window = self._window(self._scenery.update())
+        image = Image(self._scenery.rgb.copy(), self._scenery.depth.copy(), self._clock())
+        if window.area:
+            rgb, depth = draw(self.model, self._client, window)
+            here = window.slices
+            before = depth < image.depth[here]
+            np.copyto(image.rgb[here], rgb, where=before[..., None])
+            np.copyto(image.depth[here], depth, where=before)
         return image
 
+    def _window(self, bodies: Sequence[int]) -> Window:
+        """The part of the picture in which these bodies are."""
+        client, whole = self._client, Window(0, 0, self.model.width, self.model.height)
+        if not self._watching:
+            return whole
+        boxes = [
+            pybullet.getAABB(body, link, physicsClientId=client)
+            for body in bodies
+            for link in range(-1, pybullet.getNumJoints(body, physicsClientId=client))
+        ]
+        if not boxes:
+            return Window(0, 0, 0, 0)
+        low, high = (np.array(corners) for corners in zip(*boxes, strict=True))
+        corners = np.stack([np.where(CORNERS[k], low, high) for k in range(8)]).reshape(-1, 3)
+        pixels, depths = self.model.project(corners)
+        if (depths < NEAR).any():
+            return whole
+        (left, top), (right, bottom) = pixels.min(axis=0), pixels.max(axis=0)
+        return whole.cut(left - MARGIN, top - MARGIN, right + MARGIN, bottom + MARGIN)
 
-def draw(model: CameraModel, client: int, stamp: float) -> Image:
-    """A picture of everything in a physics client; without shadows, which would double its cost."""
-    width, height = model.width, model.height
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a picture: pixels [left, right) and [top, bottom)."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def area(self) -> int:
+        """Pixels."""
+        return max(self.right - self.left, 0) * max(self.bottom - self.top, 0)
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Of an image's rows and columns."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def cut(self, left: float, top: float, right: float, bottom: float) -> Window:
+        """What this and other bounds have in common."""
+        return Window(
+            max(self.left, math.floor(left)),
+            max(self.top, math.floor(top)),
+            min(self.right, math.ceil(right)),
+            min(self.bottom, math.ceil(bottom)),
+        )
+
+
+def draw(
+    model: CameraModel, client: int, window: Window | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Colours and depths of all that is shown in a physics client, without shadows: they double the cost.
+
+    Args:
+        window: only this part of the picture is drawn.
+    """
+    window = window or Window(0, 0, model.width, model.height)
+    width, height = window.right - window.left, window.bottom - window.top
     _, _, rgba, buffer, _ = pybullet.getCameraImage(
         width,
         height,
         view_matrix(model.pose),
-        projection_matrix(model),
+        projection_matrix(model, window),
         lightDirection=LIGHT_DIRECTION,
         lightAmbientCoeff=LIGHT_AMBIENT,
         lightDiffuseCoeff=LIGHT_DIFFUSE,
@@ -85,8 +156,7 @@ def draw(model: CameraModel, client: int, stamp: float) -> Image:
     )
     rgb = np.asarray(cv2.cvtColor(rgba.reshape(height, width, 4), cv2.COLOR_RGBA2RGB), np.uint8)
     z = np.asarray(buffer, np.float32).reshape(height, width)
-    depth = np.float32(FAR * NEAR) / (np.float32(FAR) - np.float32(FAR - NEAR) * z)
-    return Image(rgb, depth, stamp)
+    return rgb, np.float32(FAR * NEAR) / (np.float32(FAR) - np.float32(FAR - NEAR) * z)
 
 
 def view_matrix(pose: NDArray[np.float64]) -> list[float]:
@@ -95,14 +165,20 @@ def view_matrix(pose: NDArray[np.float64]) -> list[float]:
     return [float(value) for value in np.linalg.inv(pose @ flip).T.ravel()]
 
 
-def projection_matrix(model: CameraModel) -> list[float]:
-    """OpenGL's projection matrix, column by column, that makes TinyRenderer draw as ``model`` sees."""
-    cx, cy = model.cx + SAMPLE_OFFSET[0], model.cy + SAMPLE_OFFSET[1]
+def projection_matrix(model: CameraModel, window: Window | None = None) -> list[float]:
+    """OpenGL's projection matrix, column by column, that makes TinyRenderer draw as ``model`` sees.
+
+    Args:
+        window: the part of the picture that is drawn; by default all of it.
+    """
+    window = window or Window(0, 0, model.width, model.height)
+    width, height = window.right - window.left, window.bottom - window.top
+    cx, cy = model.cx + SAMPLE_OFFSET[0] - window.left, model.cy + SAMPLE_OFFSET[1] - window.top
     matrix = np.zeros((4, 4))
-    matrix[0, 0] = 2.0 * model.fx / model.width
-    matrix[1, 1] = 2.0 * model.fy / model.height
-    matrix[0, 2] = 1.0 - 2.0 * cx / model.width
-    matrix[1, 2] = 2.0 * cy / model.height - 1.0
+    matrix[0, 0] = 2.0 * model.fx / width
+    matrix[1, 1] = 2.0 * model.fy / height
+    matrix[0, 2] = 1.0 - 2.0 * cx / width
+    matrix[1, 2] = 2.0 * cy / height - 1.0
     matrix[2, 2] = -(FAR + NEAR) / (FAR - NEAR)
     matrix[2, 3] = -2.0 * FAR * NEAR / (FAR - NEAR)
     matrix[3, 2] = -1.0

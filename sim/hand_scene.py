@@ -48,10 +48,10 @@ class HandScene:
         client = self._bullet.client
         self._bullet.clear()
         add_room(self._bullet, drawn=True)
-        backdrop = draw(model, client, 0.0)
+        room = Image(*draw(model, client), 0.0)
         self._bullet.clear()
         self._time = 0.0
-        self.camera = Camera(model, client, backdrop, lambda: self._time)
+        self.camera = Camera(model, client, room, lambda: self._time)
         self._things = [add_thing(self._bullet, thing) for thing in film.scene.things]
         self._upright = film.upright
         self._parts = [(part, self._body(part)) for part in self._hand_parts()]

@@ -80,11 +80,11 @@ class World:
         """
         description = describe(scene, seed, objects, clutter)
         model = CameraModel.table_top(*camera_size)
-        backdrop = _take_backdrop(model)
+        room = _take_room(model)
         self._gui = gui
         self.steps = -1
         self._bullet = Bullet(gui)
-        self.camera = Camera(model, self._bullet.client, backdrop, lambda: self.time)
+        self.camera = Camera(model, self._bullet.client, room, lambda: self.time)
         self.scene, self.seed, self.clutter = scene, seed, clutter
         self.objects = description.objects
         self.start(description)
@@ -112,6 +112,11 @@ class World:
         if description.family == ORDER_FULFILMENT:
             self._settle()
         self.sawyer = Sawyer(self._bullet, share_dir() / "models" / "sawyer" / "sawyer.urdf")
+        self._watch()
+
+    def _watch(self) -> None:
+        if not self._gui:  # what the camera hides would be missing from the window
+            self.camera.watch(self._bodies, (self.sawyer.body,))
 
     def _let_furniture_sleep(self) -> None:
         """Bullet looks for contacts of two bodies unless both sleep; what is fixed only does when told."""
@@ -234,6 +239,7 @@ class World:
         things = self.description.things
         self.description = replace(self.description, things=(*things[:index], thing, *things[index:]))
         self._bodies.insert(index, add_thing(self._bullet, thing))
+        self._watch()
         return index
 
     def _wake(self, body: int) -> None:
@@ -269,11 +275,11 @@ class World:
         self.close()
 
 
-def _take_backdrop(model: CameraModel) -> Image:
+def _take_room(model: CameraModel) -> Image:
     bullet = Bullet()
     try:
         bullet.clear()
         add_room(bullet, drawn=True)
-        return draw(model, bullet.client, 0.0)
+        return Image(*draw(model, bullet.client), 0.0)
     finally:
         bullet.close()

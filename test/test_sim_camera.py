@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from taskprog.tasks.block_stacking import Layout
 from taskprog.tasks.table_top import CUBE_SIZE, CUBES, TABLE_HEIGHT
-from taskprog_sim.camera import Image
+from taskprog_sim.camera import Image, draw
 from taskprog_sim.scene_description import stacking_scene
 from taskprog_sim.world import World
 
@@ -97,3 +97,45 @@ def test_the_robot_hides_what_is_behind_it_and_furniture_has_no_strong_colour(
     high, low = image.rgb.max(-1).astype(float), image.rgb.min(-1).astype(float)
     saturation = (high - low) / np.maximum(high, 1.0)
     assert np.percentile(saturation[~cubes], 99.5) < 0.43
+
+
+def test_what_rested_and_was_moved_is_seen_where_it_is_now() -> None:
+    """Things at rest are drawn once, which must not show."""
+    with World(camera_size=(320, 240)) as world:
+        layout = spread()
+        for place in ((0.60, 0.02), (0.66, -0.05), (0.60, 0.02)):
+            world.start(stacking_scene(layout))
+            for _ in range(3):
+                world.step(60)
+                world.camera.render()
+            layout.positions[3, :2] = place
+            moved = stacking_scene(layout)
+            world.place(3, moved.things[3])
+            world.step(24)
+            seen = [world.camera.render()]
+            for _ in range(3):
+                world.step(24)
+                seen.append(world.camera.render())
+            world.start(moved)
+            world.step(200)
+            fresh = world.camera.render()
+            for image in seen:
+                different = np.abs(image.rgb.astype(int) - fresh.rgb).max(axis=-1) > 30
+                assert different.sum() < 20
+                assert np.percentile(np.abs(image.depth - fresh.depth), 99.5) < 2e-3
+
+
+def test_an_arm_in_any_pose_is_drawn_whole() -> None:
+    """Only the part of a picture in which something moves is drawn."""
+    rng = np.random.default_rng(3)
+    with World(camera_size=(320, 240)) as world:
+        limits = world.sawyer.limits
+        for _ in range(6):
+            share = rng.uniform(0.25, 0.75, 7)
+            world.sawyer.command_arm(
+                (limits.lower + share * (limits.upper - limits.lower)).tolist(), [0.0] * 7
+            )
+            world.step(120)
+            image = world.camera.render()
+            _, depth = draw(world.camera.model, world._bullet.client)
+            assert not (depth < image.depth - 1e-3).any()
