@@ -100,6 +100,17 @@ def test_paths_between_towers_keep_clear_and_are_straight_only_near_their_ends()
         assert np.abs(np.gradient(tool[:, 2], trajectory.times))[low].max() < 0.115
 
 
+def test_what_hangs_far_below_the_hand_is_lifted_over_a_row() -> None:
+    q, goal = above((0.6, -0.25, 0.02)), (0.6, 0.12, 0.02)
+    row = block((0.25, -0.08, TABLE_HEIGHT), (1.2, -0.05, -0.02))
+    post = Obstacle(np.array([0.6, -0.25, -0.025]), np.array([0.03, 0.03, 0.13]), yaw=0.0, name="a post")
+    _, tool = timed(plan(q, goal, surroundings(q, [row], post)))
+    over = np.abs(tool[:, 1] + 0.065) < 0.015
+    assert over.any()
+    # It reaches 11 cm below the tcp.
+    assert tool[over, 2].min() - 0.11 > row.top + 0.015
+
+
 def test_the_same_input_gives_the_same_path() -> None:
     q = above((0.58, -0.28, REST))
     paths = [plan(q, (0.62, 0.25, REST), surroundings(q, tower(0.6, 0.0))) for _ in range(2)]

@@ -2,7 +2,8 @@
 
 Up from the start and down to the goal the tool goes straight, as far as something is near. In between,
 curves of several heights are sorted by how long they would take; the first that is free is improved by
-variations of it. Where no curve is free, a sampling planner looks for a way around.
+variations of it. Where no curve is free, a sampling planner looks for a way around. Every search is
+bounded by a count: typically some 30 ms of processor time, at worst about a second until it gives up.
 """
 
 from __future__ import annotations
