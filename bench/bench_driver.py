@@ -80,9 +80,16 @@ class Cell:
             raise RuntimeError("a motion does not end")
         return motion
 
-    def cruising(self, motion: Motion, time: float) -> None:
-        """Wait until a motion is so many seconds old."""
-        self.wait(lambda: motion.time > time, "cruising")
+    def cruise(self, way: Floats, seconds: float, until: float) -> Motion:
+        """Begin a motion and wait until it is ``until`` seconds old; again if it ends before."""
+        while True:
+            motion = self.robot.arm.start(cruise(self.place, way, seconds))
+            self.wait(lambda m=motion: m.time > until or m.done.is_set(), "cruising")  # type: ignore[misc]
+            if motion.ended is None:
+                return motion
+            print(f"  ended without a fault of ours: {motion.ended}", flush=True)
+            self.ready()
+            self.home()
 
     def home(self) -> None:
         """Back to the neutral pose."""
@@ -119,8 +126,7 @@ def reactions(cell: Cell) -> None:
         for trial in range(TRIALS):
             cell.ready()
             cell.home()
-            motion = cell.robot.arm.start(cruise(cell.place, way, 2.5))
-            cell.cruising(motion, 0.8 + 0.037 * trial)
+            motion = cell.cruise(way, 2.5, 0.8 + 0.037 * trial)
             at, before = cell.remote.ask(name, *arguments)
             cell.wait(motion.done.is_set, "the end")
             time.sleep(0.3)
@@ -133,8 +139,7 @@ def reactions(cell: Cell) -> None:
     for trial in range(TRIALS):
         cell.ready()
         cell.home()
-        motion = cell.robot.arm.start(cruise(cell.place, way, 2.5))
-        cell.cruising(motion, 0.8 + 0.037 * trial)
+        motion = cell.cruise(way, 2.5, 0.8 + 0.037 * trial)
         before = np.array(cell.report().positions)
         at = time.monotonic()
         cell.robot.arm.stop("cancelled")
@@ -293,8 +298,7 @@ def reboots(cell: Cell) -> None:
     aborted, again, waits = Counter[str](), 0, []
     for _ in range(REBOOTS):
         cell.ready()
-        motion = cell.robot.arm.start(cruise(cell.place, way, 3.0))
-        cell.cruising(motion, 1.0)
+        motion = cell.cruise(way, 3.0, 1.0)
         cell.remote.ask("reboot")
         cell.wait(motion.done.is_set, "the end")
         aborted[motion.ended.code.name if motion.ended else "none"] += 1

@@ -207,3 +207,14 @@ def test_a_gripper_that_does_not_answer_is_asked_again_and_then_given_up(
         with pytest.raises(GripperError, match="no answer to setting position_m"):
             b.robot.gripper.move(0.03, CancelToken())
         assert b.network.robot.arm.ledger.requests["/io/end_effector/right_gripper/command"] >= asked + 3
+
+
+def test_an_error_of_its_own_ends_the_motion_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threading.excepthook", lambda arguments: None)
+    with bench() as b:
+        b.enable()
+        motion = b.half_way()
+        monkeypatch.setattr(b.robot.arm, "_advance", lambda motion: 1 / 0)
+        assert ended(motion).code is Code.DRIVER_FAILED
+        with pytest.raises(Refused, match="shutting down"):
+            b.start()

@@ -136,15 +136,18 @@ class Arm:
         with self._lock:
             return self._motion is not None
 
+    def wait(self) -> None:
+        """Wait for a motion that is being stopped."""
+        with self._lock:
+            motion = self._motion
+        if motion is not None:
+            motion.done.wait(LONGEST_STOP + 1.0)
+
     def close(self) -> None:
         """Stop what moves, and end the thread."""
         with self._lock:
             self._closed = True
-            motion = self._motion
         self.stop("the driver is shutting down", cancelled=False)
-        if motion is not None:
-            motion.done.wait(LONGEST_STOP + 1.0)
-        self._closed = True
         self._wake.set()
         self._thread.join()
 
@@ -157,6 +160,18 @@ class Arm:
         return float(np.clip((np.abs(velocity) / room).max(), SHORTEST_STOP, LONGEST_STOP))
 
     def _run(self) -> None:
+        try:
+            self._loop()
+        finally:
+            # Only an error of our own leaves a motion behind: nobody shall wait for it or begin another.
+            with self._lock:
+                self._closed = True
+                motion, self._motion = self._motion, None
+            if motion is not None:
+                motion.ended = Ended(Code.DRIVER_FAILED, "the driver failed; its log says how")
+                motion.done.set()
+
+    def _loop(self) -> None:
         due = time.monotonic()
         while True:
             self._wake.wait(max(0.0, due - time.monotonic()))

@@ -35,6 +35,7 @@ class Code(IntEnum):
     MASTER_LOST = -28
     NOBODY_LISTENS = -29
     TAKEN_OVER = -30
+    DRIVER_FAILED = -31
 
 
 class Refused(ValueError):

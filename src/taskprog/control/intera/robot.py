@@ -131,13 +131,14 @@ class SawyerRobot:
             )
 
     def disable(self) -> None:
-        """Take the motors' power; the brakes hold.
+        """Take the motors' power, after a motion has come to rest; the brakes hold.
 
         Raises:
             RobotError: it does not answer.
         """
         with self._requests:
             self.arm.stop("disabled on request", cancelled=False)
+            self.arm.wait()
             self._ask(
                 lambda: self._enable.publish(types.BOOL(data=False)), lambda s: not s.enabled, "disable"
             )
