@@ -29,6 +29,7 @@ from taskprog.planners.npi.dataset import NONE, Practice, Recordings, activation
 from taskprog.planners.npi.environments import table_of
 from taskprog.planners.npi.objective import losses
 from taskprog.planners.npi.planner import NPIPlanner
+from taskprog.planners.npi.presets import maximum
 from taskprog.planners.npi.train import TrainConfig, Trainer, make_recordings
 from taskprog.planners.recording import Recorder
 from taskprog.tasks.block_stacking import BlockStacking, StackingTask
@@ -274,3 +275,37 @@ def test_it_learns_to_add_longer_numbers_than_it_saw() -> None:
     trainer = Trainer(config, make_recordings(config))
     trainer.run()
     assert Summary.of(12, evaluate(Addition(), trainer.planner(Addition()), 12, 20, 9)).rate >= 0.95
+
+
+def test_programs_are_added_while_all_else_stays_as_it_is(recordings: Recordings) -> None:
+    trainer = Trainer(CONFIG_BOTH, recordings)
+    trainer.run()
+    config = replace(maximum(CONFIG_BOTH), steps=30, decisions=60)
+    config = replace(
+        config, practices=tuple(replace(p, lengths=(1, 2, 4), problems=2) for p in config.practices)
+    )
+    more = Trainer(config, make_recordings(config), base=(trainer.model, trainer.table))
+    before = {name: value.clone() for name, value in more.model.state_dict().items()}
+    more.run()
+    added = [more.table.rows.index(f"sorting.{name}") for name in ("RJMP", "MAX")]
+    for name, value in more.model.state_dict().items():
+        changed = (value != before[name]).nonzero()[:, 0].unique().tolist()
+        assert set(changed) <= (set(added) if name in ("program_memory", "key_memory") else set()), name
+    assert (more.model.program_memory[added] != before["program_memory"][added]).any(1).all()
+    assert set(more.errors) == {"sorting.RJMP", "sorting.MAX"}
+    for world in (Addition(), Sorting()):  # what it knew before, it does as before
+        ours, theirs = (t.planner(world) for t in (trainer, more))
+        results = [evaluate(world, planner, 3, 6, 1) for planner in (ours, theirs)]
+        assert results[0] == results[1]
+
+
+def test_only_more_programs_make_an_extension(recordings: Recordings) -> None:
+    trainer = Trainer(CONFIG_BOTH, recordings)
+    base = (trainer.model, trainer.table)
+    config = replace(CONFIG_BOTH, environments=("addition", "maximum"), decay=0.0)
+    Trainer(config, make_recordings(config), base=base)
+    config = replace(config, environments=("sorting",), practices=(Practice(0, (2,), 2),))
+    with pytest.raises(ValueError, match=r"missing are: addition\.ADD"):
+        Trainer(config, make_recordings(config), base=base)
+    with pytest.raises(ValueError, match="decay should be 0"):
+        Trainer(replace(maximum(CONFIG_BOTH), decay=0.1), recordings, base=base)

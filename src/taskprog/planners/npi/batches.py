@@ -20,7 +20,7 @@ class Batch:
     """B activations of one program, padded to the longest.
 
     Attributes:
-        environment: its name.
+        environment: its kind.
         program: (B,); args: (B, 3); values: (B, T, S): see ``NPIModel.forward``.
         call: (B, T) rows; words: (B, T, 3), or ``NONE``; end: (B, T) 1.0 where it ends.
         weight: (B, T) 1.0, or 0.0 for padding.
@@ -95,7 +95,7 @@ def _padded(table: ProgramTable, activations: Sequence[Activation]) -> Batch:
         end[row, :n] = activation.ends
         weight[row, :n] = 1.0
     return Batch(
-        table.environments[first.environment].name,
+        table.environments[first.environment].kind,
         torch.tensor([activation.program for activation in activations]),
         torch.tensor([activation.args for activation in activations]),
         *map(torch.from_numpy, (values, call, words, end, weight)),

@@ -9,7 +9,13 @@ from taskprog.tasks.scratch_pad.addition import Addition
 from taskprog.tasks.scratch_pad.pad import Environment
 from taskprog.tasks.scratch_pad.sorting import Sorting
 
-USUAL: tuple[Environment, ...] = (Addition(), Addition(recursive=True), Sorting(), Sorting(recursive=True))
+USUAL: tuple[Environment, ...] = (
+    Addition(),
+    Addition(recursive=True),
+    Sorting(),
+    Sorting(recursive=True),
+    Sorting(maximum=True),
+)
 ENVIRONMENTS = {environment.name: environment for environment in USUAL}
 
 

@@ -38,7 +38,7 @@ class NPIModel(nn.Module):
     """All networks.
 
     Args:
-        sizes: number of symbols that each value seen may be, by environment.
+        sizes: number of symbols that each value seen may be, by kind of environment.
         callees: (N, N + 1), see ``ProgramTable``.
         words: V.
     """
@@ -70,7 +70,7 @@ class NPIModel(nn.Module):
         """Decide for B activations from their beginning, T times each.
 
         Args:
-            environment: name of the one that they are in.
+            environment: kind of the one that they are in.
             program: (B,) rows of the programs; args: (B, 3) words they were called with.
             values: (B, T, S) symbols seen.
         """

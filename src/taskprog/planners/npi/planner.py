@@ -30,7 +30,7 @@ class NPIPlanner:
     """
 
     def __init__(self, model: NPIModel, table: ProgramTable, environment: Environment):
-        self._step = Stepper(model, environment.name)
+        self._step = Stepper(model, environment.kind)
         self._table = table
         self._rows = {op: table.row(environment, op) for op in environment.library.values()}
         self._ops = {row: op for op, row in self._rows.items()}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from taskprog.planners.npi.dataset import Practice
+from taskprog.planners.npi.seq2seq import Seq2SeqConfig
 from taskprog.planners.npi.train import TrainConfig
 
-ADDITION, SORTING, MULTI = "addition", "sorting", "multi"
+ADDITION, SORTING, MAXIMUM, MULTI = "addition", "sorting", "maximum", "multi"
 RECURSIVE = "_recursive"
 MODELS = {
     ADDITION: "NPI, addition",
@@ -20,7 +21,7 @@ MODELS = {
 ADDITIONS, ADDITION_LENGTHS = 32, tuple(range(1, 21))
 SORTS, SORT_LENGTHS = 64, tuple(range(2, 21))
 SHIFTS, SHIFT_LENGTHS = 16, (5, 10)  # of RSHIFT by itself, which no addition calls
-STEPS = {ADDITION: 800, SORTING: 400, MULTI: 1200}
+STEPS = {ADDITION: 1000, SORTING: 500, MULTI: 1200}
 # Of the problems that a training is checked on at its end: as long as it saw, and longer.
 CHECK_LENGTHS = {
     ADDITION: (20, 100),
@@ -28,6 +29,7 @@ CHECK_LENGTHS = {
     SORTING: (20, 40),
     SORTING + RECURSIVE: (20, 40),
 }
+MAXIMA, MAXIMUM_STEPS = 8, 400  # problems of each length, gradient steps
 QUICK = 0.5  # of the steps, in a quick run
 
 
@@ -50,6 +52,21 @@ def configuration(model: str, seed: int, quick: bool = False) -> TrainConfig:
             practices.append(Practice(index, SORT_LENGTHS, SORTS))
     steps = round(STEPS[kind] * (QUICK if quick else 1.0))
     return TrainConfig(names, tuple(practices), seed, steps)
+
+
+def maximum(base: TrainConfig) -> TrainConfig:
+    """MAX and RJMP added to what was trained on sorting and perhaps more: these two rows alone are learnt."""
+    index = len(base.environments)
+    practices = (Practice(index, SORT_LENGTHS, MAXIMA),)
+    names = (*base.environments, MAXIMUM)
+    return replace(base, environments=names, practices=practices, steps=MAXIMUM_STEPS, rate=1e-2, decay=0.0)
+
+
+def sequences(task: str, seed: int, quick: bool = False) -> Seq2SeqConfig:
+    """The baseline on the same problems as the NPI of the task, ``ADDITION`` or ``SORTING``."""
+    lengths, problems = {ADDITION: (ADDITION_LENGTHS, ADDITIONS), SORTING: (SORT_LENGTHS, SORTS)}[task]
+    config = Seq2SeqConfig(task, lengths, problems, seed)
+    return replace(config, steps=round(config.steps * (QUICK if quick else 1.0)))
 
 
 def with_examples(config: TrainConfig, length: int, problems: int) -> TrainConfig:

@@ -24,7 +24,7 @@ class Answer:
 
 
 class Stepper:
-    """A model's present weights for one environment; training may go on meanwhile."""
+    """A model's present weights for one kind of environment; training may go on meanwhile."""
 
     def __init__(self, model: NPIModel, environment: str):
         w = {name: value.detach().clone() for name, value in model.state_dict().items()}

@@ -1,7 +1,8 @@
 """The table of programs that one core knows, over all of its environments, and the words of arguments.
 
-A program has a row of its own for each environment, as in the paper's table 2, where LSHIFT is listed for
-addition and for sorting. Primitives share a row: ACT means in each environment what that makes of it.
+A program has a row of its own for each kind of environment, as in the paper's table 2, where LSHIFT is
+listed for addition and for sorting. Primitives share a row: ACT means in each environment what that makes
+of it.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class ProgramTable:
 
     @cached_property
     def sizes(self) -> Mapping[str, tuple[int, ...]]:
-        """What is seen in each environment, see ``Environment.sizes``."""
-        return {e.name: e.sizes for e in self.environments}
+        """What is seen in each kind of environment, see ``Environment.sizes``."""
+        return {e.kind: e.sizes for e in self.environments}
 
     @cached_property
     def callees(self) -> NDArray[np.bool_]:
@@ -87,4 +88,4 @@ class ProgramTable:
 
 def row_name(environment: Environment, op: Op) -> str:
     """The name of an operation's row, such as "addition.LSHIFT", or "ACT"."""
-    return f"{environment.name}.{op.name}" if op.kind is OpKind.PROGRAM else op.name
+    return f"{environment.kind}.{op.name}" if op.kind is OpKind.PROGRAM else op.name

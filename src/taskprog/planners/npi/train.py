@@ -15,8 +15,11 @@ from taskprog.planners.npi.checkpoint import new_model, save_policy
 from taskprog.planners.npi.config import NPIConfig
 from taskprog.planners.npi.dataset import Practice, Recordings, record_all
 from taskprog.planners.npi.environments import table_of
+from taskprog.planners.npi.extension import extended
+from taskprog.planners.npi.model import NPIModel
 from taskprog.planners.npi.objective import losses, wrong
 from taskprog.planners.npi.planner import NPIPlanner
+from taskprog.planners.npi.table import ProgramTable
 from taskprog.planners.training import Judged, Training
 from taskprog.tasks.scratch_pad.pad import Environment
 
@@ -47,15 +50,36 @@ class TrainConfig:
 
 
 class Trainer(Training):
-    """One training run of an NPI; see ``Training``."""
+    """One training run of an NPI; see ``Training``.
 
-    def __init__(self, config: TrainConfig, recordings: Recordings, threads: int = 1):
+    Args:
+        base: a trained model and its programs, to which those of the configuration are added.
+
+    Raises:
+        ValueError: the configuration's programs are not the base's and more, or its weights would decay.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        recordings: Recordings,
+        threads: int = 1,
+        base: tuple[NPIModel, ProgramTable] | None = None,
+    ):
         torch.set_num_threads(threads)
         torch.manual_seed(config.seed)
         self.config = config
         self.table = table_of(config.environments)
-        self.model = new_model(config.model, self.table)
-        self._set = ActivationSet(self.table, list(recordings.activations))
+        chosen = list(recordings.activations)
+        if base is None:
+            self.model = new_model(config.model, self.table)
+        else:
+            if config.decay:
+                raise ValueError("weights that decay do not stay as they are: decay should be 0")
+            self.model = extended(*base, self.table)
+            known = {self.table.rows.index(name) for name in base[1].rows}
+            chosen = [activation for activation in chosen if activation.program not in known]
+        self._set = ActivationSet(self.table, chosen)
         super().__init__(config, self.model, self._set.programs, self.table.rows)
 
     def planner(self, environment: Environment) -> NPIPlanner:

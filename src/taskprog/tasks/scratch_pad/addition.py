@@ -80,12 +80,17 @@ class AdditionPad(Pad):
         """The digits written in the OUT row, blanks as "-"; without the blank ones on the left."""
         return "".join("-" if v == BLANK else str(v) for v in self._rows[OUT]).lstrip("-")
 
+    @property
+    def right(self) -> str:
+        """The sum as it should be."""
+        return _sum(*self.numbers)
+
     def wrong(self) -> str:
         """See ``Pad``."""
-        right = _sum(*self.numbers)
-        if self.sum == right:
+        if self.sum == self.right:
             return ""
-        return f"{self.numbers[0]} + {self.numbers[1]} = {right}, but the pad says {self.sum or 'nothing'}"
+        said = self.sum or "nothing"
+        return f"{self.numbers[0]} + {self.numbers[1]} = {self.right}, but the pad says {said}"
 
     def text(self) -> str:
         """See ``Pad``: a line for each row."""
@@ -126,6 +131,11 @@ class Addition:
     def name(self) -> str:
         """See ``Environment``."""
         return "addition_recursive" if self.recursive else "addition"
+
+    @property
+    def kind(self) -> str:
+        """See ``Environment``."""
+        return self.name
 
     @cached_property
     def library(self) -> Library:

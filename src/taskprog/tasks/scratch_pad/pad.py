@@ -110,7 +110,8 @@ class Environment(Protocol):
     """A kind of scratch pad as planners know it. Implementations are frozen dataclasses.
 
     Attributes:
-        name: of the kind; environments whose programs differ have different names.
+        name: no two have the same.
+        kind: what environments have in common whose programs of one name are the same, and what they see.
         library: its operations.
         words: that arguments are made of.
         sizes: number of symbols that each of an observation's values may be.
@@ -118,6 +119,8 @@ class Environment(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
     @property
     def library(self) -> Library: ...
     @property

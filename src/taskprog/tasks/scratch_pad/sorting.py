@@ -106,6 +106,11 @@ class Sorting:
     @property
     def name(self) -> str:
         """See ``Environment``."""
+        return ("maximum" if self.maximum else "sorting") + ("_recursive" if self.recursive else "")
+
+    @property
+    def kind(self) -> str:
+        """See ``Environment``: MAX calls the programs that sort."""
         return "sorting_recursive" if self.recursive else "sorting"
 
     @cached_property
