@@ -30,10 +30,10 @@ def screened(x: float, y: float) -> NDArray[np.float32]:
     return depth
 
 
-def seen(category: str, x: float, y: float = 0.0, name: str = "") -> Detection:
+def seen(category: str, x: float, y: float = 0.0, name: str = "", share: float = 1.0) -> Detection:
     place = np.array([x, y, TABLE_HEIGHT + HEIGHT / 2])
     pixel = CAMERA.project(place[None])[0][0]
-    return Detection(name or category, category, place, 0.0, np.full(3, HEIGHT), 0.9, pixel, 1.0)
+    return Detection(name or category, category, place, 0.0, np.full(3, HEIGHT), 0.9, pixel, share)
 
 
 def update(tracker: AlikeTracker, stamp: float, *detections: Detection, **screen: float) -> dict[str, float]:
@@ -80,6 +80,18 @@ def test_containers_keep_their_own_names_wherever_they_are() -> None:
     assert update(tracker, 0.0, box) == {"container_2": 0.5}
     moved = seen("container", 0.8, 0.4, name="container_2")
     assert update(tracker, 0.1, moved) == {"container_2": 0.8}
+
+
+def test_a_half_hidden_container_is_where_it_was_seen_whole() -> None:
+    tracker = AlikeTracker()
+    update(tracker, 0.0, seen("container", 0.5, 0.4, "container_2", 0.9))
+    for k in range(1, 20):
+        assert update(tracker, k / 10, seen("container", 0.55, 0.4, "container_2", 0.5)) == {
+            "container_2": 0.5
+        }
+    for k in range(20, 200):  # moved to where less of it can be seen
+        last = update(tracker, k / 10, seen("container", 0.6, 0.4, "container_2", 0.5))
+    assert last == {"container_2": 0.6}
 
 
 def test_resting_objects_are_averaged_and_moved_ones_are_not() -> None:

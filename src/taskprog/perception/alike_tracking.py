@@ -24,15 +24,25 @@ Floats = NDArray[np.float64]
 GATE = 0.05  # metres: what is seen no farther from where one of its kind was is that one
 SAME_PLACE = 0.02  # metres: no two objects have their centres so near to each other
 MEMORY = 10  # sightings that a resting object's estimate averages at most
+# What stands for good and is told apart by its name (a container) is believed to be where it was seen best:
+# sightings that show less than this share of it, compared with the best, of late, say little.
+CLEAR, FADING = 0.85, 0.995
 BEHIND = 0.25  # of an object's height: what is seen so far below its centre is behind it
 FAR = 1e3
 
 
 @dataclass
 class _Known:
-    """An object, and how many sightings its estimate averages."""
+    """An object.
+
+    Attributes:
+        track: what is told of it.
+        sightings: that its estimate averages.
+        clearest: largest share of it that was seen, of late.
+    """
 
     track: Track
+    clearest: float
     sightings: int = 1
 
 
@@ -85,7 +95,7 @@ class AlikeTracker:
         for detection in detections:
             if not any(detection is d for _, d in pairs):
                 name = detection.name if detection.name != detection.category else self._number(detection)
-                self._known.append(_Known(_track(name, detection, stamp)))
+                self._known.append(_Known(_track(name, detection, stamp), detection.seen))
 
     def _matched(self, detections: Sequence[Detection]) -> list[tuple[_Known, Detection]]:
         """Who is who: the assignment with the least distances, within each kind."""
@@ -119,6 +129,10 @@ def _track(name: str, seen: Detection, stamp: float) -> Track:
 
 def _see(known: _Known, seen: Detection, stamp: float) -> None:
     before = known.track
+    known.clearest = max(known.clearest * FADING, seen.seen)
+    if seen.name != seen.category and seen.seen < CLEAR * known.clearest:
+        known.track = replace(before, visible=True, seen_at=stamp)
+        return
     known.track = _track(before.name, seen, stamp)
     if math.dist(seen.position, before.position) > STILL:
         known.sightings = 1

@@ -32,7 +32,9 @@ Floats = NDArray[np.float64]
 MIN_FRAMES = 3
 PRESENT = 0.3  # of the frames before anything moves in which an object must be seen to be there
 SPEED = 0.06  # of the image's width: a hand carries a thing no farther from one frame to the next
-JUMP = 5.0  # sure sightings that a jump must be worth
+HIDDEN = 4  # frames in which a hand hides a thing that it carries; longer, and it was left where it was
+DOUBTFUL = 0.5  # certainty of sightings that tell nothing
+JUMP = 2.0  # sum of certainties above ``DOUBTFUL`` that a jump must be worth
 MOVED = 0.025  # of the image's width: a centre that is off by more has moved; hands hide parts of things
 STEADY = 0.012  # of the image's width: a centre that is off by less rests
 LASTING = 3  # sightings in a row that show a thing away from its place, or at rest again
@@ -217,12 +219,13 @@ class _Reader:
         """(3,) where a carried thing ends: in the container over which it was let go, or on the table."""
         row = self._sightings[carry.thing]
         last = next(d for d in reversed(row[: carry.stop]) if d is not None)
-        after = [d for d in row[carry.stop : carry.stop + 2 * LASTING] if d is not None] or [last]
-        pixel = np.median([d.pixel for d in after], axis=0)
+        after = [d for d in row[carry.stop : carry.stop + 2 * LASTING] if d is not None]
+        pixel = np.median([d.pixel for d in after or [last]], axis=0)
         distances = [self._depth_in(pixel, index, box) for index, box in enumerate(boxes)]
         best = int(np.argmax(distances))
-        if distances[best] < 0:
+        if after and distances[best] < 0:
             return np.asarray(after[0].position)
+        # What is seen no more fell into the container that it was last seen next to, behind its wall.
         size = self._box_size(best)
         height = float(last.size[2])
         floor = TABLE_HEIGHT + height / 2
@@ -272,13 +275,13 @@ def _followed(seen: Sequence[Sequence[Detection]], name: str, speed: float) -> l
     if not sightings:
         return result
     pixels = np.array([d.pixel for d in sightings])
-    score = np.array([d.confidence for d in sightings])
+    score = np.array([d.confidence - DOUBTFUL for d in sightings])
     before = np.full(len(sightings), -1)
     for k in range(1, len(sightings)):
         earlier = np.flatnonzero(frames[:k] < frames[k])
         if len(earlier):
             away = np.linalg.norm(pixels[earlier] - pixels[k], axis=1)
-            jumps = away > speed * (frames[k] - frames[earlier])
+            jumps = away > speed * np.minimum(frames[k] - frames[earlier], HIDDEN)
             total = score[earlier] - JUMP * jumps
             best = int(total.argmax())
             if total[best] > 0:
