@@ -303,7 +303,8 @@ class Publisher:
         self._joints.publish(
             joint_state_message(time, JOINTS, readings.positions, readings.velocities, readings.efforts)
         )
-        if self._publish_tf:
+        # Ten times as dear as all the rest, and mostly nobody listens.
+        if self._publish_tf and self._frames.get_subscription_count() > 0:
             positions = dict(zip(JOINTS, readings.positions.tolist(), strict=True))
             moving: list[TransformStamped] = [
                 transform_message(time, pose.parent, pose.child, pose.translation, pose.rotation)
