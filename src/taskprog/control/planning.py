@@ -41,6 +41,7 @@ TRIES = 160  # curves that are looked at in each round, at most
 WELL, STUB = 1.2, 0.03
 FAR = 2.0  # radians; for a posture this far away a nearer one is looked for
 DIFFERENT = 0.2  # radians; a posture this near is the same one
+ARM_LINKS = tuple(f"right_l{i}" for i in range(6))  # what moves while the hand stays
 OUTSIDE = 0.03  # metres that the tool may leave the workspace, start and goal on its way
 LEAD = 0.05  # metres from the end of a straight piece on which a polyline goes on in its direction
 CHORD = 0.1  # radians between points on the pieces of a polyline
@@ -99,6 +100,8 @@ class PathPlanner:
         try:
             return self._to(final, q, around, landing, straights, speed)
         except Blocked as error:
+            if any(not part.startswith(ARM_LINKS) for part, _ in landing.contacts(final) - allowed):
+                raise  # the hand is in the way there in any posture
             try:
                 posture = kinematics.inverse(goal, rotation, final, another)
                 return self._to(posture, q, around, landing, straights, speed)
