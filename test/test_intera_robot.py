@@ -218,3 +218,14 @@ def test_an_error_of_its_own_ends_the_motion_too(monkeypatch: pytest.MonkeyPatch
         assert ended(motion).code is Code.DRIVER_FAILED
         with pytest.raises(Refused, match="shutting down"):
             b.start()
+
+
+def test_goals_may_follow_upon_each_other_at_once() -> None:
+    with bench() as b:
+        b.enable()
+        motion = b.half_way(way=np.array([0.8, 0, 0, 0, 0, 0, 1.0]), seconds=0.9)
+        b.robot.arm.stop("another one comes")
+        for _ in range(3):
+            assert ended(motion).code is Code.SUCCESSFUL
+            motion = b.start(way=-0.3 * WAY, seconds=0.4)  # while the arm still settles
+        assert ended(motion).code is Code.SUCCESSFUL

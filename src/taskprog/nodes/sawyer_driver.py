@@ -7,7 +7,6 @@ that is service ``sawyer_driver/enable``, and somebody has to call it. Further s
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,11 +17,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.qos import DurabilityPolicy, QoSProfile
-from sensor_msgs.msg import JointState
-from std_msgs.msg import Header, String
+from std_msgs.msg import Header
 from std_srvs.srv import Trigger
-from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectoryPoint
 
 from taskprog.control.arm_goal import (
@@ -35,7 +31,6 @@ from taskprog.control.arm_goal import (
     make_goal,
 )
 from taskprog.control.collision import CollisionModel
-from taskprog.control.frame_tree import FrameTree
 from taskprog.control.intera.arm import Motion
 from taskprog.control.intera.codes import Code, Refused
 from taskprog.control.intera.feeds import Timeouts
@@ -43,23 +38,19 @@ from taskprog.control.intera.gripper import GripperError
 from taskprog.control.intera.guard import Box, Guard
 from taskprog.control.intera.robot import RobotError, SawyerRobot
 from taskprog.control.kinematics import Kinematics
-from taskprog.control.robot import ARM_JOINTS, GRIPPER_CLOSED_WIDTH, GRIPPER_JOINTS
+from taskprog.control.robot import ARM_JOINTS
 from taskprog.machine import CancelToken
-from taskprog.nodes.convert import from_stamp, to_duration, to_stamp
+from taskprog.nodes.convert import from_stamp, to_duration
 from taskprog.nodes.heartbeat import TOPIC, Heartbeat, HeartbeatMonitor
 from taskprog.nodes.parameters import declare
 from taskprog.nodes.qos import LATCHED
-from taskprog.nodes.sensor_messages import transform_message
+from taskprog.nodes.sawyer_states import StatePublisher
 from taskprog.nodes.single_goal import Feedback, SingleGoalServer
 from taskprog.nodes.spin import run
-from taskprog.resources import share_dir
 
 EXECUTOR = "executor"
-STATES = QoSProfile(depth=20)
-STATIC_FRAMES = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 FEEDBACK_PERIOD = 0.05  # seconds
 DIAGNOSTICS_PERIOD = 0.5
-DESCRIPTION_PATIENCE = 3.0  # seconds after which the shipped description stands in for the robot's
 # Only what a goal is made of is judged with these; the guard knows the limits.
 ANY = np.full(len(ARM_JOINTS), np.inf)
 UNLIMITED = ArmLimits(ARM_JOINTS, -ANY, ANY, ANY)
@@ -99,21 +90,12 @@ class SawyerDriverNode(LifecycleNode):
             self, "speed_ratio", 0.3, "share of the arm's speed to a place to hold", 0.01, 1.0
         )
         rate = declare(self, "state_rate", 50.0, "joint states and frames a second", 1.0, 200.0)
-        self._publish_tf = declare(
-            self, "publish_tf", True, "publish the robot's frames; off: another node does"
-        )
+        publish_tf = declare(self, "publish_tf", True, "publish the robot's frames; off: another node does")
         autostart = declare(self, "autostart", True, "configure and activate at start; never enables")
 
         self._robot: SawyerRobot | None = None
         self._active = False
-        self._tree: FrameTree | None = None
-        urdf = share_dir() / "models" / "sawyer" / "sawyer.urdf"
-        self._own_description = urdf.read_text(encoding="utf-8")
-        self._configured = 0.0
-        self._joints = self.create_publisher(JointState, "joint_states", STATES)
-        self._frames = self.create_publisher(TFMessage, "tf", STATES)
-        self._static = self.create_publisher(TFMessage, "tf_static", STATIC_FRAMES)
-        self._description = self.create_publisher(String, "robot_description", LATCHED)
+        self._states = StatePublisher(self, publish_tf)
         self._diagnostics = self.create_publisher(DiagnosticArray, TOPIC, LATCHED)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         for period, callback in ((1 / rate, self._on_state), (DIAGNOSTICS_PERIOD, self._diagnose)):
@@ -170,7 +152,7 @@ class SawyerDriverNode(LifecycleNode):
         except (ValueError, OSError) as error:
             self.get_logger().error(f"parameter master {self._master!r}: {error}")
             return TransitionCallbackReturn.FAILURE
-        self._configured = time.monotonic()
+        self._states.begin()
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -190,7 +172,7 @@ class SawyerDriverNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Disconnect."""
-        robot, self._robot, self._tree = self._robot, None, None
+        robot, self._robot = self._robot, None
         if robot is not None:
             robot.close()
         return TransitionCallbackReturn.SUCCESS
@@ -306,59 +288,9 @@ class SawyerDriverNode(LifecycleNode):
         )
 
     def _on_state(self) -> None:
-        """Publish what is measured; what is stale is not repeated, so that others notice."""
         robot = self._robot
-        joints = None if robot is None else robot.feeds.joints()
-        if robot is None or joints is None:
-            return
-        width = robot.gripper.width
-        if width is not None and GRIPPER_JOINTS[0] not in joints:
-            travel = (width - GRIPPER_CLOSED_WIDTH) / 2
-            joints |= dict(zip(GRIPPER_JOINTS, ((travel, 0.0), (-travel, 0.0)), strict=True))
-        # Our clock: the robot's is its own, and everything else here goes by ours.
-        stamp = self.get_clock().now().to_msg()
-        self._joints.publish(
-            JointState(
-                header=Header(stamp=stamp),
-                name=list(joints),
-                position=[position for position, _ in joints.values()],
-                velocity=[velocity for _, velocity in joints.values()],
-            )
-        )
-        self._describe(robot)
-        if self._publish_tf and self._tree is not None:
-            poses = self._tree.moving(_Known({name: position for name, (position, _) in joints.items()}))
-            self._frames.publish(
-                TFMessage(
-                    transforms=[
-                        transform_message(stamp, p.parent, p.child, p.translation, p.rotation) for p in poses
-                    ]
-                )
-            )
-
-    def _describe(self, robot: SawyerRobot) -> None:
-        """Publish the robot's own description once it can be had, or ours if it offers none."""
-        if self._tree is not None:
-            return
-        text = robot.description()
-        if not text and time.monotonic() - self._configured < DESCRIPTION_PATIENCE:
-            return
-        try:
-            self._tree = FrameTree(text or self._own_description)
-        except ValueError as error:
-            self.get_logger().error(f"the robot's description: {error}; ours stands in for it")
-            text, self._tree = "", FrameTree(self._own_description)
-        self._description.publish(String(data=text or self._own_description))
-        if self._publish_tf:
-            stamp = to_stamp(0.0)
-            self._static.publish(
-                TFMessage(
-                    transforms=[
-                        transform_message(stamp, p.parent, p.child, p.translation, p.rotation)
-                        for p in self._tree.fixed
-                    ]
-                )
-            )
+        if robot is not None:
+            self._states.publish(robot)
 
     def _diagnose(self) -> None:
         robot = self._robot
@@ -377,13 +309,6 @@ class SawyerDriverNode(LifecycleNode):
             status.values = [KeyValue(key=k, value=v) for k, v in robot.status().items()]
         message.status = [status]
         self._diagnostics.publish(message)
-
-
-class _Known(dict[str, float]):
-    """Joint positions; 0 for those that nobody measures."""
-
-    def __missing__(self, name: str) -> float:
-        return 0.0
 
 
 def _arm_goal(goal: FollowJointTrajectory.Goal) -> ArmGoal:

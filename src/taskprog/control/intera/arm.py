@@ -27,6 +27,8 @@ PATH_TOLERANCE = 0.2  # radians, where a goal does not say; the joints and the f
 GOAL_TOLERANCE = 0.02
 GOAL_TIME = 2.0  # seconds
 STOPPED = 0.05  # radians per second
+SETTLING = 0.005  # radians
+REST_TIMEOUT = 1.0  # seconds
 HOLD_COMMANDS = 50
 SHORTEST_STOP, LONGEST_STOP = 0.1, 1.0  # seconds
 SOONEST = 0.9 * PERIOD  # after a late command the next one waits at least that long
@@ -104,23 +106,33 @@ class Arm:
         fault = self._fault()
         if fault is not None:
             raise Refused(fault.code, fault.message)
-        measured = self._feeds.arm()
-        if measured is None:
-            raise Refused(Code.STALE_JOINTS, "the arm's place is not known")
-        if np.abs(measured[1]).max() > STOPPED:
-            raise Refused(Code.NOT_AT_REST, "the arm is moving")
-        path = self.guard.path(goal, measured[0])
-        # Checking took a while: what counts is where the arm is now.
-        now = self._feeds.arm()
-        if now is None or np.abs(now[0] - measured[0]).max() > 1e-3:
+        before = self._at_rest()
+        path = self.guard.path(goal, before)
+        # Checking took a while, in which the arm may have settled; what counts is where it is now.
+        measured = self._at_rest()
+        if np.abs(measured - before).max() > SETTLING:
             raise Refused(Code.START_ELSEWHERE, "the arm moved while the motion was checked")
+        path = self.guard.path(goal, measured, places=False)
         with self._lock:
             if self._motion is not None:
                 raise Refused(Code.INVALID_GOAL, "another motion goes on")
             if self._closed:
                 raise Refused(Code.DISABLED, "the driver is shutting down")
-            self._motion = Motion(path, goal, measured[0])
+            self._motion = Motion(path, goal, measured)
             return self._motion
+
+    def _at_rest(self) -> Floats:
+        """Where the arm is, (7,), once it has come to rest after what it did before."""
+        end = time.monotonic() + REST_TIMEOUT
+        while True:
+            measured = self._feeds.arm()
+            if measured is None:
+                raise Refused(Code.STALE_JOINTS, "the arm's place is not known")
+            if np.abs(measured[1]).max() <= STOPPED:
+                return measured[0]
+            if time.monotonic() > end:
+                raise Refused(Code.NOT_AT_REST, "the arm is moving")
+            time.sleep(PERIOD)
 
     def stop(self, reason: str, cancelled: bool = True) -> None:
         """Slow the motion down along its path to rest, and hold there."""
