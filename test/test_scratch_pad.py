@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,8 +20,9 @@ from taskprog.machine import (
     RunResult,
     Trace,
 )
+from taskprog.tasks.environment import Environment, Problem
 from taskprog.tasks.scratch_pad.addition import Addition, AdditionPad
-from taskprog.tasks.scratch_pad.pad import ACT, Environment, Problem
+from taskprog.tasks.scratch_pad.pad import ACT
 from taskprog.tasks.scratch_pad.sorting import Sorting, SortingPad
 
 ENVIRONMENTS: tuple[Environment, ...] = (
@@ -32,12 +35,12 @@ ENVIRONMENTS: tuple[Environment, ...] = (
 )
 
 
-def run(environment: Environment, problem: Problem, trace: Trace | None = None) -> RunResult:
+def run(environment: Environment, problem: Problem[Any], trace: Trace | None = None) -> RunResult:
     machine = Machine(environment.library, problem.pad, environment.expert(), problem.budget)
     return machine.run(problem.call, trace)
 
 
-def calls(environment: Environment, problem: Problem) -> list[str]:
+def calls(environment: Environment, problem: Problem[Any]) -> list[str]:
     """Each call of a run, indented by its depth."""
     trace = Trace()
     run(environment, problem, trace)

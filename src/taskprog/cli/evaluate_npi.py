@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     environment = ENVIRONMENTS[options.family]
     try:
         planner = NPIPlanner.load(
-            options.checkpoint or share_dir() / "models/policies" / environment.name, environment
+            options.checkpoint or share_dir() / "models/policies" / environment.kind, environment
         )
     except CheckpointError as error:
         raise CommandError(str(error)) from error

@@ -11,9 +11,10 @@ from rich.text import Text
 from taskprog.cli.main import CommandError
 from taskprog.machine import Event, EventKind, Machine, Planner, RunCode, Trace
 from taskprog.resources import share_dir
-from taskprog.tasks.scratch_pad.addition import Addition
-from taskprog.tasks.scratch_pad.pad import Environment, Pad, Problem, Symbols
-from taskprog.tasks.scratch_pad.sorting import Sorting
+from taskprog.tasks.environment import Environment, Problem
+from taskprog.tasks.scratch_pad.addition import Addition, AdditionPad
+from taskprog.tasks.scratch_pad.pad import Pad, Symbols
+from taskprog.tasks.scratch_pad.sorting import Sorting, SortingPad
 from taskprog.view.tree import render_tree
 
 EXPERT, NPI = "expert", "npi"
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def _problem(options: argparse.Namespace) -> tuple[Environment, Problem]:
+def _problem(options: argparse.Namespace) -> tuple[Environment, Problem[AdditionPad] | Problem[SortingPad]]:
     try:
         if options.action == "add":
             addition = Addition(options.recursive)
@@ -72,7 +73,7 @@ def _planner(options: argparse.Namespace, environment: Environment) -> tuple[Pla
         return environment.expert(), EXPERT
     from taskprog.planners.npi.planner import CheckpointError, NPIPlanner
 
-    checkpoint = options.checkpoint or share_dir() / "models/policies" / environment.name
+    checkpoint = options.checkpoint or share_dir() / "models/policies" / environment.kind
     try:
         return NPIPlanner.load(checkpoint, environment), NPI
     except CheckpointError as error:

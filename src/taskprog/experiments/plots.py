@@ -200,6 +200,7 @@ PAINTERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "sorting": over_a_number,
     "samples": over_a_number,
     "together": one_bar_a_row,
+    "robot": one_bar_a_row,
     "npi_cost": program_curves,
 }
 

@@ -56,6 +56,10 @@ class CarryingFamily(ABC):
     def layout(self, bodies: Sequence[Body], rng: np.random.Generator) -> Layout:
         """A random start."""
 
+    @abstractmethod
+    def tasks(self, seed: int, n: int, half: str | None = None) -> Sequence[Task]:
+        """See ``Family``."""
+
     @property
     def name(self) -> str:
         """See ``Family``."""

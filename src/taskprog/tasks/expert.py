@@ -106,11 +106,11 @@ class Expert:
         if program == "pick":
             if observation.closed:
                 return Decision(self._call("open_gripper"))
-            if _at(observation, a, GRASP_OFFSET):
+            if tool_at(observation, a, GRASP_OFFSET):
                 return Decision(self._call("close_gripper"), end=True)
             return Decision(self._call("move_to", a, GRASP_OFFSET))
         if program == self._put:
-            if observation.holding and not _at(observation, b, self._offset):
+            if observation.holding and not tool_at(observation, b, self._offset):
                 return Decision(self._call("move_to", b, self._offset))
             return Decision(self._call("open_gripper"), end=True)
         raise PlannerError(f"the {self._root} expert knows no program {program!r}")
@@ -147,7 +147,7 @@ class Expert:
         return self._calls[key]
 
     def _holds(self, observation: Observation, name: str) -> bool:
-        return observation.holding and _at(observation, name, GRASP_OFFSET, HELD_RADIUS, HELD_RADIUS)
+        return observation.holding and tool_at(observation, name, GRASP_OFFSET, HELD_RADIUS, HELD_RADIUS)
 
     def _done(self, step: int, observation: Observation, at: Mapping[str, list[float]]) -> bool:
         a, b = self.steps[step]
@@ -157,7 +157,7 @@ class Expert:
         return stands and not self._holds(observation, a)
 
 
-def _at(
+def tool_at(
     observation: Observation,
     name: str,
     offset: float,

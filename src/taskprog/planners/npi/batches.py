@@ -21,8 +21,8 @@ class Batch:
 
     Attributes:
         environment: its kind.
-        program: (B,); args: (B, 3); values: (B, T, S): see ``NPIModel.forward``.
-        call: (B, T) rows; words: (B, T, 3), or ``NONE``; end: (B, T) 1.0 where it ends.
+        program: (B,); args: (B, A); values: (B, T, S): see ``NPIModel.forward``.
+        call: (B, T) rows; words: (B, T, A), or ``NONE``; end: (B, T) 1.0 where it ends.
         weight: (B, T) 1.0, or 0.0 for padding.
     """
 

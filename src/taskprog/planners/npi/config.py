@@ -27,4 +27,4 @@ class NPIConfig:
 
 
 LAYERS = 2  # of the core
-ARGUMENTS = 3  # of every call (section 3.1)
+ARGUMENTS = 3  # of every call (section 3.1), at least

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from taskprog.machine import Machine, RunCode
 from taskprog.planners.npi.table import ProgramTable
 from taskprog.planners.recording import Kept, Recorder
-from taskprog.tasks.scratch_pad.pad import Environment, Problem, Symbols
+from taskprog.tasks.environment import Environment, Problem
 
 NONE = -1  # of words where there is nothing to predict
 TRAINED = 1  # ends the seeds of problems that are trained on; those of evaluation end in another number
@@ -46,7 +47,7 @@ class Activation:
         environment: index of it; program: row; args: words it was called with.
         values: (T, S) symbols seen.
         calls: (T,) rows called; the number of rows stands for none.
-        words: (T, 3) of the calls' arguments, ``NONE`` where there are none.
+        words: (T, A) of the calls' arguments, ``NONE`` where there are none.
         ends: (T,) whether the program ended.
     """
 
@@ -97,8 +98,8 @@ def record_all(
     return result
 
 
-def _recorded(environment: Environment, problem: Problem) -> list[Kept[Symbols]]:
-    recorder = Recorder(environment.expert())
+def _recorded(environment: Environment, problem: Problem[Any]) -> list[Kept[Any]]:
+    recorder: Recorder[Any] = Recorder(environment.expert())
     machine = Machine(environment.library, problem.pad, recorder, problem.budget)
     result = machine.run(problem.call)
     if result.code is not RunCode.RETURNED:
@@ -106,13 +107,13 @@ def _recorded(environment: Environment, problem: Problem) -> list[Kept[Symbols]]
     return recorder.kept
 
 
-def activations(table: ProgramTable, environment: int, kept: Sequence[Kept[Symbols]]) -> list[Activation]:
+def activations(table: ProgramTable, environment: int, kept: Sequence[Kept[Any]]) -> list[Activation]:
     """The activations of a run."""
-    grouped: dict[int, list[Kept[Symbols]]] = {}
+    grouped: dict[int, list[Kept[Any]]] = {}
     for entry in kept:
         grouped.setdefault(entry.activation, []).append(entry)
     world = table.environments[environment]
-    none, nothing = len(table.rows), (NONE,) * 3
+    none, nothing = len(table.rows), (NONE,) * table.arguments
     result = []
     for entries in grouped.values():
         frame = entries[0].frame
@@ -122,7 +123,7 @@ def activations(table: ProgramTable, environment: int, kept: Sequence[Kept[Symbo
                 environment,
                 table.row(world, frame.op),
                 table.words_of(frame.args),
-                tuple(entry.observation.values for entry in entries),
+                tuple(world.view(entry.observation, frame.args) for entry in entries),
                 tuple(none if call is None else table.row(world, call.op) for call in made),
                 tuple(
                     nothing if call is None or not call.args else table.words_of(call.args) for call in made

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from taskprog.planners.npi.table import ProgramTable
+from taskprog.tasks.block_stacking import BlockStacking
+from taskprog.tasks.called import CalledTasks
+from taskprog.tasks.carrying import TEST, TRAIN
+from taskprog.tasks.environment import Environment
+from taskprog.tasks.order_fulfilment import OrderFulfilment
 from taskprog.tasks.scratch_pad.addition import Addition
-from taskprog.tasks.scratch_pad.pad import Environment
 from taskprog.tasks.scratch_pad.sorting import Sorting
 
 USUAL: tuple[Environment, ...] = (
@@ -15,6 +19,8 @@ USUAL: tuple[Environment, ...] = (
     Sorting(),
     Sorting(recursive=True),
     Sorting(maximum=True),
+    *(CalledTasks(BlockStacking(), 6, 1000, half) for half in (TRAIN, TEST)),
+    *(CalledTasks(OrderFulfilment(), 4, 4, half) for half in (TRAIN, TEST)),
 )
 ENVIRONMENTS = {environment.name: environment for environment in USUAL}
 

@@ -1,6 +1,7 @@
 """The networks of the Neural Programmer-Interpreter (Reed & de Freitas, ICLR 2016, section 3.1).
 
-Shapes: B sequences of T decisions of one activation each, N programs in memory, V words. M, D, P and K as
+Shapes: B sequences of T decisions of one activation each, N programs in memory, V words,
+A arguments. M, D, P and K as
 in ``config.py``.
 """
 
@@ -14,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from taskprog.planners.npi.config import ARGUMENTS, LAYERS, NPIConfig
+from taskprog.planners.npi.config import LAYERS, NPIConfig
 
 NEVER = -1e4  # logit of what cannot be
 
@@ -26,7 +27,7 @@ class Prediction:
     Attributes:
         end: (B, T) that the program ends.
         call: (B, T, N + 1) of the operation to call; the last one is none, which goes with an end only.
-        words: (B, T, 3, V) of its arguments.
+        words: (B, T, A, V) of its arguments.
     """
 
     end: Tensor
@@ -40,7 +41,7 @@ class NPIModel(nn.Module):
     Args:
         sizes: number of symbols that each value seen may be, by kind of environment.
         callees: (N, N + 1), see ``ProgramTable``.
-        words: V.
+        words: V; arguments: A.
     """
 
     def __init__(
@@ -49,14 +50,16 @@ class NPIModel(nn.Module):
         sizes: Mapping[str, tuple[int, ...]],
         callees: NDArray[np.bool_],
         words: int,
+        arguments: int,
     ):
         super().__init__()
         rows = len(callees)
         self.config = config
+        self.shape = (arguments, words)  # of arguments
         self.callees: Tensor
         self.register_buffer("callees", torch.from_numpy(callees), persistent=False)
         self.encoders = nn.ModuleDict(
-            {name: StateEncoder(config, each, words) for name, each in sizes.items()}
+            {name: StateEncoder(config, each, words, arguments) for name, each in sizes.items()}
         )
         self.program_memory = nn.Parameter(torch.randn(rows, config.program))  # M^prog (N, P), equation 4
         # M^key (N, K), equation 4. One row more is "no call", for a program that ends without a last one.
@@ -64,14 +67,14 @@ class NPIModel(nn.Module):
         self.core = Core(config)
         self.end = nn.Linear(config.hidden, 1)  # f_end, equation 3
         self.key = nn.Linear(config.hidden, config.key)  # f_prog, equation 3
-        self.arguments = nn.Linear(config.hidden, ARGUMENTS * words)  # f_arg, equation 3
+        self.arguments = nn.Linear(config.hidden, arguments * words)  # f_arg, equation 3
 
     def forward(self, environment: str, program: Tensor, args: Tensor, values: Tensor) -> Prediction:
         """Decide for B activations from their beginning, T times each.
 
         Args:
             environment: kind of the one that they are in.
-            program: (B,) rows of the programs; args: (B, 3) words they were called with.
+            program: (B,) rows of the programs; args: (B, A) words they were called with.
             values: (B, T, S) symbols seen.
         """
         state = self.encoders[environment](values, args)
@@ -79,7 +82,7 @@ class NPIModel(nn.Module):
         hidden = self.core(state, embedding)
         # Equation 4: the next program is the one whose key is most like k.
         call = (self.key(hidden) @ self.key_memory.T).masked_fill(~self.callees[program].unsqueeze(1), NEVER)
-        words = self.arguments(hidden).unflatten(-1, (ARGUMENTS, -1))
+        words = self.arguments(hidden).unflatten(-1, self.shape)
         return Prediction(self.end(hidden).squeeze(-1), call, words)
 
 
@@ -89,9 +92,9 @@ class StateEncoder(nn.Module):
     The first layer of an MLP on one-hot vectors is a sum of embeddings, which is quicker.
     """
 
-    def __init__(self, config: NPIConfig, sizes: tuple[int, ...], words: int):
+    def __init__(self, config: NPIConfig, sizes: tuple[int, ...], words: int, arguments: int):
         super().__init__()
-        counts = [*sizes, *(words,) * ARGUMENTS]
+        counts = [*sizes, *(words,) * arguments]
         self.first: Tensor
         self.register_buffer("first", torch.tensor([0, *np.cumsum(counts)[:-1].tolist()]), persistent=False)
         self.embedding = nn.Parameter(torch.randn(sum(counts), config.encoder) / len(counts) ** 0.5)
@@ -99,7 +102,7 @@ class StateEncoder(nn.Module):
         self.second = nn.Linear(config.encoder, config.state)
 
     def forward(self, values: Tensor, args: Tensor) -> Tensor:
-        """Symbols (B, T, S) and words (B, 3) to states (B, T, D)."""
+        """Symbols (B, T, S) and words (B, A) to states (B, T, D)."""
         symbols = self.embedding[values + self.first[: values.shape[-1]]].sum(-2)
         words = self.embedding[args + self.first[values.shape[-1] :]].sum(-2).unsqueeze(1)
         state: Tensor = self.second(torch.relu(symbols + words + self.bias))

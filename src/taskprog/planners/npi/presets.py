@@ -10,25 +10,31 @@ from taskprog.planners.npi.train import TrainConfig
 
 ADDITION, SORTING, MAXIMUM, MULTI = "addition", "sorting", "maximum", "multi"
 RECURSIVE = "_recursive"
+STACKING, ORDERS = "block_stacking_by_call", "order_fulfilment_by_call"
 MODELS = {
     ADDITION: "NPI, addition",
     ADDITION + RECURSIVE: "NPI, addition, recursive traces",
     SORTING: "NPI, bubble sort",
     SORTING + RECURSIVE: "NPI, bubble sort, recursive traces",
     MULTI: "NPI, addition and bubble sort in one core",
+    STACKING: "NPI, block stacking by call",
+    ORDERS: "NPI, order fulfilment by call",
 }
 # The paper's training sets (section 4): problems of each length.
 ADDITIONS, ADDITION_LENGTHS = 32, tuple(range(1, 21))
 SORTS, SORT_LENGTHS = 64, tuple(range(2, 21))
 SHIFTS, SHIFT_LENGTHS = 16, (5, 10)  # of RSHIFT by itself, which no addition calls
-STEPS = {ADDITION: 1000, SORTING: 500, MULTI: 1200}
+STEPS = {ADDITION: 1000, SORTING: 500, MULTI: 1200, STACKING: 1500, ORDERS: 1000}
 # Of the problems that a training is checked on at its end: as long as it saw, and longer.
 CHECK_LENGTHS = {
     ADDITION: (20, 100),
     ADDITION + RECURSIVE: (20, 100),
     SORTING: (20, 40),
     SORTING + RECURSIVE: (20, 40),
+    STACKING: (1,),
+    ORDERS: (1,),
 }
+STARTS = {STACKING: 3000, ORDERS: 1000}  # recordings
 MAXIMA, MAXIMUM_STEPS = 8, 400  # problems of each length, gradient steps
 QUICK = 0.5  # of the steps, in a quick run
 
@@ -48,8 +54,10 @@ def configuration(model: str, seed: int, quick: bool = False) -> TrainConfig:
         if name.startswith(ADDITION):
             practices.append(Practice(index, ADDITION_LENGTHS, ADDITIONS))
             practices.append(Practice(index, SHIFT_LENGTHS, SHIFTS, "RSHIFT"))
-        else:
+        elif name.startswith(SORTING):
             practices.append(Practice(index, SORT_LENGTHS, SORTS))
+        else:  # a task has no length; it comes again from other starts
+            practices.append(Practice(index, (1,), STARTS[name]))
     steps = round(STEPS[kind] * (QUICK if quick else 1.0))
     return TrainConfig(names, tuple(practices), seed, steps)
 

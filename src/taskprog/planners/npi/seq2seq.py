@@ -21,9 +21,10 @@ from taskprog.planners.checkpoint import load_config, load_weights, save_files
 from taskprog.planners.npi.config import LAYERS
 from taskprog.planners.npi.dataset import TRAINED
 from taskprog.planners.training import Judged, Training
+from taskprog.tasks.environment import Environment
 from taskprog.tasks.scratch_pad.addition import Addition, AdditionPad
 from taskprog.tasks.scratch_pad.evaluation import EVALUATED, WRONG, Computation
-from taskprog.tasks.scratch_pad.pad import BLANK, Environment, Pad
+from taskprog.tasks.scratch_pad.pad import BLANK, Pad
 from taskprog.tasks.scratch_pad.sorting import Sorting, SortingPad
 
 FORMAT = "taskprog-seq2seq/1"

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from taskprog.planners.npi.config import ARGUMENTS, LAYERS
+from taskprog.planners.npi.config import LAYERS
 from taskprog.planners.npi.model import NPIModel
 
 
 @dataclass
 class Answer:
-    """For B decisions: logits of the end (B,), of calls (B, N + 1) and of the arguments' words (B, 3, V), and
+    """For B decisions: logits of the end (B,), of calls (B, N + 1) and of the arguments' words (B, A, V), and
     what the core remembers (B, 2 LAYERS, M)."""
 
     end: Tensor
@@ -45,10 +45,11 @@ class Stepper:
         self._sizes = [len(bias) for _, bias in parts]
         self._never = ~model.callees
         self._hidden = model.config.hidden
+        self._shape = model.shape
 
     @torch.inference_mode()
     def __call__(self, program: Tensor, args: Tensor, values: Tensor, memory: Tensor) -> Answer:
-        """Decide for rows of programs (B,), words (B, 3), symbols (B, S) and memories (B, 2 LAYERS, M)."""
+        """Decide for rows of programs (B,), words (B, A), symbols (B, S) and memories (B, 2 LAYERS, M)."""
         inputs = (values.unsqueeze(1), args)
         state = torch.func.functional_call(self._encoder, self._encoding, inputs).squeeze(1)
         hidden = torch.cat([state, self._programs[program]], 1)
@@ -62,7 +63,7 @@ class Stepper:
             after += [hidden, cell]
         end, call, words = torch.split(F.linear(hidden, *self._heads), self._sizes, 1)
         call = call.masked_fill(self._never[program], -torch.inf)
-        return Answer(end[:, 0], call, words.reshape(len(words), ARGUMENTS, -1), torch.stack(after, 1))
+        return Answer(end[:, 0], call, words.reshape(len(words), *self._shape), torch.stack(after, 1))
 
 
 def _cell(weights: dict[str, Tensor], layer: int) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from taskprog.machine import Op, OpKind
 from taskprog.machine.op import Argument
 from taskprog.planners.npi.config import ARGUMENTS
-from taskprog.tasks.scratch_pad.pad import Environment
+from taskprog.tasks.environment import Environment
 
 NO_WORD = "-"  # of calls that have fewer arguments
 
@@ -42,6 +42,11 @@ class ProgramTable:
     def words(self) -> tuple[str, ...]:
         """All words that an argument may be; the first stands for no argument."""
         return tuple(dict.fromkeys([NO_WORD, *(word for e in self.environments for word in e.words)]))
+
+    @cached_property
+    def arguments(self) -> int:
+        """Arguments of every call, A: three as in the paper, or as many as the longest call has."""
+        return max(ARGUMENTS, *(len(op.args) for e in self.environments for op in e.library.values()))
 
     @cached_property
     def sizes(self) -> Mapping[str, tuple[int, ...]]:
@@ -69,13 +74,13 @@ class ProgramTable:
         return self._row_index[row_name(environment, op)]
 
     def words_of(self, args: Sequence[Argument]) -> tuple[int, ...]:
-        """The indices of a call's arguments, ``ARGUMENTS`` of them.
+        """The indices of a call's arguments, A of them.
 
         Raises:
             KeyError: no word of the table.
         """
         index = self._word_index
-        return (*(index[str(arg)] for arg in args), *(0,) * (ARGUMENTS - len(args)))
+        return (*(index[str(arg)] for arg in args), *(0,) * (self.arguments - len(args)))
 
     @cached_property
     def _row_index(self) -> dict[str, int]:

@@ -21,7 +21,7 @@ from taskprog.planners.npi.objective import losses, wrong
 from taskprog.planners.npi.planner import NPIPlanner
 from taskprog.planners.npi.table import ProgramTable
 from taskprog.planners.training import Judged, Training
-from taskprog.tasks.scratch_pad.pad import Environment
+from taskprog.tasks.environment import Environment
 
 
 @dataclass(frozen=True)

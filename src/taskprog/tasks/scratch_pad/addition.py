@@ -6,6 +6,7 @@ Neural Programming Architectures Generalize via Recursion, ICLR 2017): ADD calls
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from taskprog.machine import Budget, Call, Library, Op, OpKind, Planner
 from taskprog.machine.op import Argument
+from taskprog.tasks.environment import Problem
 from taskprog.tasks.scratch_pad.pad import (
     ACT,
     BLANK,
@@ -21,7 +23,6 @@ from taskprog.tasks.scratch_pad.pad import (
     POINTER,
     RIGHT,
     Pad,
-    Problem,
     Program,
     ProgramExpert,
     Step,
@@ -119,7 +120,7 @@ def _sum(first: str, second: str) -> str:
 
 @dataclass(frozen=True)
 class Addition:
-    """See ``taskprog.tasks.scratch_pad.pad.Environment``.
+    """See ``taskprog.tasks.environment.Environment``.
 
     Attributes:
         recursive: ADD calls itself instead of looping.
@@ -163,7 +164,7 @@ class Addition:
         """See ``Environment``: the four cells under the pointers."""
         return (BLANK + 1,) * len(ROWS)
 
-    def of(self, first: str, second: str, program: str | None = None) -> Problem:
+    def of(self, first: str, second: str, program: str | None = None) -> Problem[AdditionPad]:
         """The problem of two given numbers, or another program on their pad.
 
         Raises:
@@ -176,7 +177,9 @@ class Addition:
         budget = Budget(COLUMN_STEPS * columns + 10, np.inf, columns + 8)
         return Problem(Call(self.library[program or "ADD"]), AdditionPad(first, second), budget)
 
-    def problem(self, rng: np.random.Generator, length: int, program: str | None = None) -> Problem:
+    def problem(
+        self, rng: np.random.Generator, length: int, program: str | None = None
+    ) -> Problem[AdditionPad]:
         """See ``Environment``: one number has ``length`` digits, the other as many or, half the time, fewer.
 
         For programs other than ADD some columns are added already.
@@ -187,10 +190,12 @@ class Addition:
             numbers.reverse()
         problem = self.of(numbers[0], numbers[1], program)
         if program not in (None, "ADD"):
-            pad = problem.pad
-            assert isinstance(pad, AdditionPad)
-            pad.advance(int(rng.integers(1, length + 1)))
+            problem.pad.advance(int(rng.integers(1, length + 1)))
         return problem
+
+    def view(self, observation: Symbols, args: Sequence[Argument]) -> tuple[int, ...]:
+        """See ``Environment``."""
+        return observation.values
 
     def expert(self) -> Planner[Symbols]:
         """See ``Environment``."""

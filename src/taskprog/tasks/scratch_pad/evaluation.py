@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from taskprog.machine import BatchPlanner, Machine, RunCode, RunResult, run_many
+from taskprog.tasks.environment import Environment, Problem
 from taskprog.tasks.evaluation import wilson
-from taskprog.tasks.scratch_pad.pad import Environment, Problem, Symbols
 
 EVALUATED = 2  # ends the seeds of problems; those of training end in another number
 WRONG = "wrong result"  # the root program returned, with something else on the pad than there should be
@@ -72,7 +72,7 @@ class Summary:
 
 def evaluate(
     environment: Environment,
-    planner: BatchPlanner[Symbols],
+    planner: BatchPlanner[Any],
     length: int,
     n: int,
     seed: int,
@@ -94,7 +94,7 @@ def evaluate(
     return result
 
 
-def _computation(problem: Problem, run: RunResult) -> Computation:
+def _computation(problem: Problem[Any], run: RunResult) -> Computation:
     if run.code is not RunCode.RETURNED:
         return Computation(False, run.code.name.lower().replace("_", " "), run.steps, run.primitives)
     right = not problem.pad.wrong()

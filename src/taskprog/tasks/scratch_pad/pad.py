@@ -9,23 +9,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
-
-import numpy as np
+from typing import NamedTuple
 
 from taskprog.machine import (
     ArgType,
-    Budget,
     Call,
     CancelToken,
     Decision,
     Frame,
-    Library,
     Op,
     OpKind,
     Outcome,
     OutcomeCode,
-    Planner,
     PlannerError,
     TaskSpecification,
 )
@@ -39,7 +34,7 @@ DONE = Outcome()
 
 
 class Symbols(NamedTuple):
-    """What a pad's pointers see: ``values[i]`` is one of ``Environment.sizes[i]`` symbols."""
+    """What a pad's pointers see; ``values[i]`` is one of ``Environment.sizes[i]`` symbols."""
 
     stamp: float  # actions so far
     values: tuple[int, ...]
@@ -96,47 +91,6 @@ class Pad(ABC):
     def changed(self, args: tuple[Argument, ...]) -> str:
         """The line of ``text`` that ACT with these arguments changes."""
         return self.text()
-
-
-class Problem(NamedTuple):
-    """Something to be computed: the call that does it, the pad it is done on, and limits of the run."""
-
-    call: Call
-    pad: Pad
-    budget: Budget
-
-
-class Environment(Protocol):
-    """A kind of scratch pad as planners know it. Implementations are frozen dataclasses.
-
-    Attributes:
-        name: no two have the same.
-        kind: what environments have in common whose programs of one name are the same, and what they see.
-        library: its operations.
-        words: that arguments are made of.
-        sizes: number of symbols that each of an observation's values may be.
-    """
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def library(self) -> Library: ...
-    @property
-    def words(self) -> tuple[str, ...]: ...
-    @property
-    def sizes(self) -> tuple[int, ...]: ...
-
-    def problem(self, rng: np.random.Generator, length: int, program: str | None = None) -> Problem:
-        """A random problem of a length for a program, the root by default.
-
-        Raises:
-            ValueError: the length is below 1.
-        """
-
-    def expert(self) -> Planner[Symbols]:
-        """An oracle: it follows the same programs as are to be learnt, from the same observations."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from functools import cached_property
 import numpy as np
 
 from taskprog.machine import Budget, Call, Library, Op, OpKind, Planner
+from taskprog.machine.op import Argument
+from taskprog.tasks.environment import Problem
 from taskprog.tasks.scratch_pad.pad import (
     ACT,
     DIGITS,
@@ -21,7 +23,6 @@ from taskprog.tasks.scratch_pad.pad import (
     POINTER,
     RIGHT,
     Pad,
-    Problem,
     Program,
     ProgramExpert,
     Step,
@@ -93,7 +94,7 @@ def _shown(values: Sequence[int]) -> str:
 
 @dataclass(frozen=True)
 class Sorting:
-    """See ``taskprog.tasks.scratch_pad.pad.Environment``.
+    """See ``taskprog.tasks.environment.Environment``.
 
     Attributes:
         recursive: programs call themselves instead of looping.
@@ -144,7 +145,7 @@ class Sorting:
         """See ``Environment``: the values at pointers 1 and 2, and of all three if they are at an end."""
         return (len(DIGITS), len(DIGITS), 4, 4, 4)
 
-    def of(self, words: Sequence[str]) -> Problem:
+    def of(self, words: Sequence[str]) -> Problem[SortingPad]:
         """The problem of given digits.
 
         Raises:
@@ -163,10 +164,16 @@ class Sorting:
             Call(self.library[self.library.root]), pad, Budget(SWEEP_STEPS * n * n + 20, np.inf, depth)
         )
 
-    def problem(self, rng: np.random.Generator, length: int, program: str | None = None) -> Problem:
+    def problem(
+        self, rng: np.random.Generator, length: int, program: str | None = None
+    ) -> Problem[SortingPad]:
         """See ``Environment``: so many random digits, all pointers at the left."""
         problem = self.of([DIGITS[k] for k in rng.integers(0, 10, checked(length))])
         return problem if program is None else problem._replace(call=Call(self.library[program]))
+
+    def view(self, observation: Symbols, args: Sequence[Argument]) -> tuple[int, ...]:
+        """See ``Environment``."""
+        return observation.values
 
     def expert(self) -> Planner[Symbols]:
         """See ``Environment``."""
