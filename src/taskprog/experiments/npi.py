@@ -364,9 +364,9 @@ def _robot(on: Experiments) -> Figure:
         "robot",
         "Table-top tasks as calls with arguments",
         (
-            "No video: the root's arguments are the task's steps. On the kinematic twin, with its usual noise. "
-            "*trained on*: 1000 tasks of block stacking, 4 of order fulfilment, from new starts. *others*: of "
-            "the test half, whose arguments no training saw together.",
+            "No video: the root's arguments are the task's steps. On the kinematic twin with its usual "
+            "noise. *trained on*: 1000 tasks of block stacking, 4 of order fulfilment, from new starts. "
+            "*others*: of the test half, whose arguments no training saw together.",
         ),
         rows,
     )
