@@ -32,6 +32,7 @@ from taskprog.planners.npi.planner import NPIPlanner
 from taskprog.planners.npi.presets import maximum
 from taskprog.planners.npi.train import TrainConfig, Trainer, make_recordings
 from taskprog.planners.recording import Recorder
+from taskprog.resources import share_dir
 from taskprog.tasks.block_stacking import BlockStacking, StackingTask
 from taskprog.tasks.conditions import VideoConditions
 from taskprog.tasks.scratch_pad.addition import Addition
@@ -309,3 +310,9 @@ def test_only_more_programs_make_an_extension(recordings: Recordings) -> None:
         Trainer(config, make_recordings(config), base=base)
     with pytest.raises(ValueError, match="decay should be 0"):
         Trainer(replace(maximum(CONFIG_BOTH), decay=0.1), recordings, base=base)
+
+
+def test_the_shipped_npi_adds_numbers_ten_times_as_long_as_it_saw() -> None:
+    planner = NPIPlanner.load(share_dir() / "models/policies/addition", Addition())
+    for length, n in ((20, 20), (200, 2)):
+        assert Summary.of(length, evaluate(Addition(), planner, length, n, 7)).rate == 1.0
