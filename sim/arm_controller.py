@@ -24,7 +24,9 @@ PATH_TOLERANCE = 0.10  # radians, where a goal does not say
 GOAL_TOLERANCE = 0.01
 GOAL_TIME_TOLERANCE = 1.0  # seconds
 STOPPED = 0.05  # radians per second: slower than this is standing still
-START_TOLERANCE = 0.02  # radians between a trajectory's first point and the arm
+# Radians between a trajectory's first point and the setpoint: an arm that presses on something stands that
+# far from it, and what comes next starts where the arm is.
+START_TOLERANCE = 0.05
 STOP_TIME = 0.25  # seconds in which a cancelled motion slows down to nothing, still on its path
 TABLE_ROWS = 960  # periods for which setpoints are computed at once
 Row = tuple[list[float], list[float]]  # positions and velocities of a setpoint

@@ -11,10 +11,10 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from sawyer_ntp.action import MoveGripper, MoveTo
-from sawyer_ntp.msg import DetectedObjects
+from sawyer_ntp.msg import DetectedObject, DetectedObjects
 from std_msgs.msg import Header
 
-from taskprog.control.clearance import Obstacle
+from taskprog.control.clearance import Obstacle, Shape
 from taskprog.control.kinematics import Kinematics
 from taskprog.control.primitives import ExecutorConfig, Motion, PrimitiveExecutor
 from taskprog.control.robot import RobotState
@@ -29,6 +29,7 @@ from taskprog.nodes.spin import run
 
 BASE = "base"
 PLANNER = "planner"
+CONTAINER = "container"  # category of what is open above
 MAX_RETREAT = 0.5  # metres
 WIDTH_STEP = 0.002  # metres between two feedbacks of a gripper
 
@@ -115,15 +116,7 @@ class ExecutorNode(Node):
                 throttle_duration_sec=10.0,
             )
             return
-        self._obstacles = tuple(
-            Obstacle(
-                np.array([o.pose.position.x, o.pose.position.y, o.pose.position.z]),
-                np.array([o.size.x, o.size.y, o.size.z]),
-                bool(o.visible),
-                str(o.name),
-            )
-            for o in message.objects
-        )
+        self._obstacles = tuple(_obstacle(o) for o in message.objects)
 
     # move_to
 
@@ -222,6 +215,17 @@ class ExecutorNode(Node):
     def _log(self, what: str, code: OutcomeCode, message: str) -> None:
         if code not in (OutcomeCode.SUCCEEDED, OutcomeCode.CANCELLED):
             self.get_logger().warning(f"{what}: {code.name}: {message}")
+
+
+def _obstacle(seen: DetectedObject) -> Obstacle:
+    return Obstacle(
+        np.array([seen.pose.position.x, seen.pose.position.y, seen.pose.position.z]),
+        np.array([seen.size.x, seen.size.y, seen.size.z]),
+        bool(seen.visible),
+        str(seen.name),
+        2 * math.atan2(seen.pose.orientation.z, seen.pose.orientation.w),
+        Shape.CONTAINER if seen.category == CONTAINER else Shape.BOX,
+    )
 
 
 def main(args: list[str] | None = None) -> int:
