@@ -21,7 +21,8 @@ from taskprog.machine import (
 from taskprog.planners.npi.environments import ENVIRONMENTS
 from taskprog.planners.npi.planner import NPIPlanner
 from taskprog.resources import share_dir
-from taskprog.tasks.scratch_pad.pad import Environment, Pad, Symbols
+from taskprog.tasks.environment import Environment, Workplace
+from taskprog.tasks.scratch_pad.pad import Symbols
 
 RUNS = 3
 LENGTHS = {"addition": 500, "sorting": 25, "addition_recursive": 500, "sorting_recursive": 25}
@@ -78,7 +79,7 @@ SEEN, DONE = Symbols(0.0, ()), Outcome()
 def step_time(
     environment: Environment,
     planner: Planner[Symbols],
-    domain: Pad | Nowhere | None = None,
+    domain: Workplace | Nowhere | None = None,
     traced: bool = False,
 ) -> tuple[float, int]:
     """Microseconds of CPU time a step of the quickest of some runs, and how many steps a run had."""
@@ -99,7 +100,8 @@ def step_time(
 def main() -> None:
     """Oracle planners, and NPIs where they are shipped."""
     print("machine (CPU us a step, the quickest of three runs; steps a run)")
-    for name, environment in ENVIRONMENTS.items():
+    for name in LENGTHS:
+        environment = ENVIRONMENTS[name]
         kept = Kept(environment.expert())
         problem = environment.problem(np.random.default_rng(0), LENGTHS[name])
         Machine(environment.library, problem.pad, kept, problem.budget).run(problem.call)
