@@ -38,6 +38,7 @@ JUMP = 2.0  # sum of certainties above ``DOUBTFUL`` that a jump must be worth
 MOVED = 0.025  # of the image's width: a centre that is off by more has moved; hands hide parts of things
 STEADY = 0.012  # of the image's width: a centre that is off by less rests
 LASTING = 3  # sightings in a row that show a thing away from its place, or at rest again
+INSIDE = 0.035  # metres from a container's middle at most that what lies in it is said to be; walls hide it
 SHORTEST = 0.05  # of the image's width from start to end of a carry
 
 
@@ -226,12 +227,9 @@ class _Reader:
         if after and distances[best] < 0:
             return np.asarray(after[0].position)
         # What is seen no more fell into the container that it was last seen next to, behind its wall.
-        size = self._box_size(best)
-        height = float(last.size[2])
-        floor = TABLE_HEIGHT + height / 2
+        floor = TABLE_HEIGHT + float(last.size[2]) / 2
         place = self._camera.at_height(pixel[None], floor)[0]
-        reach = (size[:2] - height) / 2
-        inside = np.clip(place[:2], boxes[best, :2] - reach, boxes[best, :2] + reach)
+        inside = np.clip(place[:2], boxes[best, :2] - INSIDE, boxes[best, :2] + INSIDE)
         return np.array([*inside, floor])
 
     def _depth_in(self, pixel: Floats, index: int, box: Floats) -> float:
