@@ -10,7 +10,7 @@ from taskprog_sim.gripper_controller import GripperController, GripperMotion
 from taskprog_sim.sawyer import JointReadings
 from taskprog_sim.world import World
 
-LOOK_STEPS = 12  # of time between two looks at the joints on the way: 50 ms
+LOOK_STEPS = 10  # of time between two looks at the joints on the way: 42 ms
 
 
 class Simulation:

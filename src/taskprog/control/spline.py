@@ -13,6 +13,10 @@ class Spline:
 
     With velocities and accelerations the pieces are quintic, with velocities alone cubic, otherwise
     linear, as ros2_controllers' joint trajectory controller has it.
+
+    Attributes:
+        times: (K,) of the waypoints, seconds, rising.
+        duration: time of the last waypoint, seconds.
     """
 
     def __init__(
@@ -24,6 +28,7 @@ class Spline:
     ):
         """Waypoints: ``times`` (K,) seconds, rising; the others (K, n) radians and derivatives."""
         self.times = times
+        self.duration = float(times[-1])
         self._last = positions[-1]
         if len(times) < 2:
             self._pieces = np.zeros((0, 2, positions.shape[1]))
@@ -53,11 +58,6 @@ class Spline:
                     (12 * d - 6 * h * (v1 + v0) + h**2 * (a1 - a0)) / (2 * h**5),
                 ]
         self._pieces = np.stack(pieces, axis=1)  # (K - 1, degree + 1, n)
-
-    @property
-    def duration(self) -> float:
-        """Time of the last waypoint, seconds."""
-        return float(self.times[-1])
 
     def sample(self, time: float) -> tuple[Floats, Floats]:
         """Position and velocity, each (n,), at ``time``; before and after the ends it stands still."""
