@@ -80,6 +80,16 @@ def test_what_is_held_over_a_container_is_still_there() -> None:
     assert shown(manipulation, np.array([0.5, 0.4, 0.12]))["duck"] == "duck_1"
 
 
+def test_the_arm_taken_for_an_object_is_nothing_to_grasp() -> None:
+    duck = thing("duck_0", 0.7)
+    ghost = ObjectEstimate("duck", np.array([0.5, 0.0, 0.15]), 0.0, True, 0.0, np.array(DUCK), "duck_1")
+    assert shown(hands(duck, ghost)) == {"duck": "duck_0"}
+    # But what the hand is found to hold at the start of a run is there.
+    manipulation = hands(duck, ghost)
+    manipulation.closed(ghost.position, 0.0, True)
+    assert shown(manipulation, ghost.position)["duck"] == "duck_1"
+
+
 def test_objects_without_room_for_the_fingers_wait() -> None:
     hemmed = [
         thing("duck_0", 0.5),

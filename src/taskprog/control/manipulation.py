@@ -18,6 +18,7 @@ from taskprog.control.errors import Blocked, InvalidGoal, MotionError
 from taskprog.control.grasp import PLACE_GAP, Footprint, Grasp, grasps
 from taskprog.control.kinematics import format_point
 from taskprog.control.scene_estimate import GRASP_RADIUS, ObjectEstimate, SceneEstimate, is_over, lies_in
+from taskprog.control.support import floating
 from taskprog.machine.domain import OutcomeCode
 from taskprog.tasks.table_top import TABLE_HEIGHT
 
@@ -94,7 +95,7 @@ class Manipulation:
         were not missed before, or the one that is held. What lies in a container is done with, and left out.
         A container's place is where the next thing is to be let go, at half its height.
         """
-        objects = self.scene.objects(tool)
+        objects = self._things(tool)
         boxes = [o for o in objects if o.name in self._containers]
         best: dict[str, tuple[tuple[float, ...], ObjectEstimate]] = {}
         for thing in objects:
@@ -127,7 +128,7 @@ class Manipulation:
             return Target(thing.position + [0.0, 0.0, height], yaw)
         held = self.scene.held
         position = thing.position + [0.0, 0.0, height + (PLACE_GAP if height > 0 else 0.0)]
-        objects = self.scene.objects(tool)
+        objects = self._things(tool)
         others = [_footprint(o, o.name in self._containers) for o in objects if self._in_way(o, thing, tool)]
         if height > 0:
             size = next((o.size for o in objects if o.name == held and self._in_hand(o, tool)), thing.size)
@@ -157,6 +158,14 @@ class Manipulation:
             for box in boxes:
                 self._drops[box.name] = self._drops.get(box.name, 0) + 1
         self.scene.release(tool, yaw, stamp, out_of_sight=bool(boxes))
+
+    def _things(self, tool: Vector) -> list[ObjectEstimate]:
+        """All objects but for those in mid-air: there, hand or arm were taken for something."""
+        objects = self.scene.objects(tool)
+        if not objects:
+            return []
+        hangs = floating(np.array([o.position for o in objects]), np.array([o.size for o in objects]))
+        return [o for o, in_air in zip(objects, hangs, strict=True) if not in_air or self._in_hand(o, tool)]
 
     def _in_hand(self, thing: ObjectEstimate, tool: Vector) -> bool:
         return thing.name == self.scene.held and math.dist(thing.position, tool) < GRASP_RADIUS

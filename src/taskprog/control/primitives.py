@@ -22,6 +22,7 @@ from taskprog.control.robot import (
     Robot,
     RobotState,
 )
+from taskprog.control.support import floating
 from taskprog.control.surroundings import Surroundings
 from taskprog.control.trajectory import JointPath, straight_path, time_optimal
 from taskprog.machine.cancel import CancelToken
@@ -34,8 +35,6 @@ Matrix = NDArray[np.float64]
 # Nearer to fully open than this, the pads hold nothing; nearer to fully closed, they have met nothing. The
 # thinnest thing to be held is 18 mm wide, 2.5 mm more than closed pads. Metres.
 OPEN_TOLERANCE, CLOSED_TOLERANCE = 0.003, 0.0015
-# Room that fingers and hand take up in the tool's frame: half along x and y, from and to along z, metres.
-HAND = (0.02, 0.045, -0.14, 0.012)
 # What is held has its centre nearer to the tcp than this, metres.
 HELD_RADIUS = 0.035
 
@@ -252,14 +251,19 @@ class PrimitiveExecutor:
     ) -> Surroundings:
         width = state.gripper_width
         gripping = GRIPPER_CLOSED_WIDTH + CLOSED_TOLERANCE < width < GRIPPER_OPEN_WIDTH - OPEN_TOLERANCE
-        tool, rotation = self.kinematics.forward(state.positions)
-        if gripping:
-            if held is None:
-                within = [o for o in obstacles if float(np.linalg.norm(o.centre - tool)) < HELD_RADIUS]
-                held = min(within, key=lambda o: float(np.linalg.norm(o.centre - tool)), default=None)
-            # Where closed fingers are is nothing else: they, or what they hold, were taken for something.
-            obstacles = [o for o in obstacles if o is held or not _in_hand(rotation.T @ (o.centre - tool))]
+        tool, _ = self.kinematics.forward(state.positions)
+        if gripping and held is None:
+            within = [o for o in obstacles if float(np.linalg.norm(o.centre - tool)) < HELD_RADIUS]
+            held = min(within, key=lambda o: float(np.linalg.norm(o.centre - tool)), default=None)
+        obstacles = self._real(obstacles, held)
         return Surroundings(self._arm, self.kinematics, state.positions, obstacles, held, gripping, width)
+
+    def _real(self, obstacles: Sequence[Obstacle], held: Obstacle | None) -> list[Obstacle]:
+        """The obstacles but for those in mid-air: hand or arm were taken for something."""
+        if not obstacles:
+            return []
+        hangs = floating(np.array([o.centre for o in obstacles]), np.array([o.size for o in obstacles]))
+        return [o for o, in_air in zip(obstacles, hangs, strict=True) if o is held or not in_air]
 
     def _follow(
         self,
@@ -283,9 +287,3 @@ class PrimitiveExecutor:
             f"the tool stopped {off * 1e3:.1f} mm and {turned:.3f} rad from its goal; "
             f"{allowed * 1e3:g} mm and {allowed_turn:g} rad are allowed",
         )
-
-
-def _in_hand(place: Vector) -> bool:
-    """Whether a place (3,) in the tool's frame, metres, is taken up by the hand from its fingertips on."""
-    x, y, z = place.tolist()
-    return bool(abs(x) < HAND[0] and abs(y) < HAND[1] and HAND[2] < z < HAND[3])
