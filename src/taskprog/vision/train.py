@@ -40,7 +40,7 @@ class TrainConfig:
     seed: int = 0
     views: int = 2500
     looks: int = 5
-    steps: int = 8000
+    steps: int = 6000
     batch: int = 8
     rate: float = 3e-3
     decay: float = 1e-3
