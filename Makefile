@@ -9,6 +9,7 @@ TASK ?=
 SEED ?= 7
 GUI ?= 0
 SCENE ?= block_stacking
+OBJECTS ?= 0
 FAMILY ?= block_stacking
 QUICK ?= 0
 
@@ -31,7 +32,7 @@ setup: $(STAMP) ## the environment .venv, and the ROS interfaces in it
 	@$(BIN)/python tools/build_interfaces.py
 
 demo: setup ## one unseen task in simulation; TASK="2>6 7>1 3>7" SEED=7 GUI=1 SCENE=order_fulfilment OBJECTS=20
-	$(BIN)/taskprog demo --seed $(SEED) --scene $(SCENE) \
+	$(BIN)/taskprog demo --seed $(SEED) --scene $(SCENE) --objects $(OBJECTS) \
 	  $(if $(TASK),--task "$(TASK)") $(if $(filter-out 0,$(GUI)),--gui)
 
 test: setup ## the tests that take seconds
