@@ -125,7 +125,7 @@ class Kinematics:
 
         Searches from ``seed`` (7,) if given, then from the arm in its plane if the tool points about
         downwards, then from the pose's neighbours in a table. The same call gives the same result. It gives
-        up after at most 258 descents, and 8 more that tell why, of no more than 20 steps each: 40 ms.
+        up after at most 258 descents, and 8 more that tell why, of no more than 20 steps each: 50 ms.
 
         Args:
             accept: whether a configuration (7,) will do, for example because it is free of collision; the
