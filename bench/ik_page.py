@@ -12,7 +12,7 @@ All solvers on the same poses, one after the other in one process of one run, ea
 without knowledge of the pose before. A pose counts as solved when the tool is at most 0.1 mm and 0.01°
 away and every joint is inside its limits; in the column beside, at most 1 mm and 0.5°. Times are
 processor time a pose of all the solver's threads, poses that are not solved included; in the last column
-wall time, on two cores that much other work shared (load average 20 to 80).
+wall time, which other work on the same cores makes longer.
 
 - **any orientation**: poses that configurations drawn evenly inside the joint limits reach.
 - **top-down over the table**: the tool points down, at any yaw, x 0.24 to 1.00 m, |y| up to 0.62 m, 3 to
