@@ -24,7 +24,7 @@ MODELS = {
 ADDITIONS, ADDITION_LENGTHS = 32, tuple(range(1, 21))
 SORTS, SORT_LENGTHS = 64, tuple(range(2, 21))
 SHIFTS, SHIFT_LENGTHS = 16, (5, 10)  # of RSHIFT by itself, which no addition calls
-STEPS = {ADDITION: 1000, SORTING: 500, MULTI: 1200, STACKING: 1500, ORDERS: 1000}
+STEPS = {ADDITION: 1500, SORTING: 500, MULTI: 1200, STACKING: 1500, ORDERS: 1000}
 # Of the problems that a training is checked on at its end: as long as it saw, and longer.
 CHECK_LENGTHS = {
     ADDITION: (20, 100),

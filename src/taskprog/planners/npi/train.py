@@ -41,7 +41,7 @@ class TrainConfig:
     practices: tuple[Practice, ...]
     seed: int = 0
     steps: int = 1500
-    decisions: int = 768
+    decisions: int = 512
     rate: float = 2e-3
     warmup: int = 100
     decay: float = 1e-4
