@@ -66,6 +66,18 @@ def test_faults_end_motions_each_with_its_code(code: Code) -> None:
         assert refused.value.code is code
 
 
+def test_after_a_collision_the_arm_is_not_pushed_on() -> None:
+    with bench() as b:
+        b.enable()
+        motion = b.half_way()
+        b.network.robot.collide()
+        ended(motion)
+        commands = b.network.robot.arm.ledger.commands
+        wait_until(lambda: commands[-1].mode == types.POSITION_MODE, "holding")
+        wanted = next(c for c in reversed(commands) if c.mode == types.TRAJECTORY_MODE)
+        assert commands[-1].position[0] < wanted.position[0] - 0.001  # the arm lags behind what it is told
+
+
 def test_a_person_at_the_cuff_is_left_alone() -> None:
     with bench() as b:
         b.enable()

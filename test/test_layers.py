@@ -65,7 +65,7 @@ def test_imports_point_down(layer: str, path: Path) -> None:
             )
 
 
-@pytest.mark.parametrize("path", (ROOT / "src/tcpros").glob("*.py"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((ROOT / "src/tcpros").glob("*.py")), ids=lambda path: path.stem)
 def test_tcpros_needs_the_standard_library_alone(path: Path) -> None:
     for name in imports(path):
         top = name.partition(".")[0]
