@@ -32,9 +32,10 @@ Floats = NDArray[np.float64]
 MIN_FRAMES = 3
 PRESENT = 0.3  # of the frames before anything moves in which an object must be seen to be there
 SPEED = 0.06  # of the image's width: a hand carries a thing no farther from one frame to the next
-HIDDEN = 4  # frames in which a hand hides a thing that it carries; longer, and it was left where it was
-DOUBTFUL = 0.5  # certainty of sightings that tell nothing
-JUMP = 2.0  # sum of certainties above ``DOUBTFUL`` that a jump must be worth
+HIDDEN = 6  # frames in which a hand hides a thing that it carries; longer, and it was left where it was
+DOUBTFUL = 0.65  # certainty of sightings that tell nothing
+# Sums of certainties above ``DOUBTFUL`` that a jump must be worth, and being seen again after so long.
+JUMP, LOST = 4.0, 1.0
 MOVED = 0.025  # of the image's width: a centre that is off by more has moved; hands hide parts of things
 STEADY = 0.012  # of the image's width: a centre that is off by less rests
 LASTING = 3  # sightings in a row that show a thing away from its place, or at rest again
@@ -171,17 +172,33 @@ class _Reader:
         return np.asarray(np.median([d.position for d in shown], axis=0))
 
     def _carries(self, things: int) -> list[_Carry]:
-        """The carries of all things, in the order of their beginnings."""
-        found: list[_Carry] = []
-        for thing in range(things):
-            found += self._carries_of(thing)
-        found.sort(key=lambda carry: carry.start)
+        """The carries of all things, one each at most, in the order of their beginnings."""
+        pieces = sorted(
+            (piece for thing in range(things) for piece in self._carries_of(thing)),
+            key=lambda piece: piece.start,
+        )
+        joined: list[_Carry] = []
+        for piece in pieces:
+            if joined and joined[-1].thing == piece.thing:  # it paused in mid-air
+                joined[-1] = _Carry(piece.thing, joined[-1].start, piece.stop)
+            else:
+                joined.append(piece)
         result: list[_Carry] = []
-        for carry in found:  # a hand is empty for a frame before it takes the next thing
+        for carry in joined:
+            others = [other for other in joined if other.thing == carry.thing]
+            if carry is not max(others, key=self._length):
+                continue  # a thing is carried once: what is taken for it elsewhere goes no such way
+            # A hand is empty for a frame before it takes the next thing.
             start = max(carry.start, result[-1].stop + 1) if result else carry.start
             if carry.stop > start:
                 result.append(_Carry(carry.thing, start, carry.stop))
         return result
+
+    def _length(self, carry: _Carry) -> float:
+        """Pixels from the first to the last sighting of a carry."""
+        pixels = self._pixels[carry.thing, carry.start : carry.stop]
+        seen = pixels[~np.isnan(pixels[:, 0])]
+        return float(np.linalg.norm(seen[-1] - seen[0])) if len(seen) else 0.0
 
     def _carries_of(self, thing: int) -> list[_Carry]:
         width = self._camera.width
@@ -206,10 +223,7 @@ class _Reader:
             if np.linalg.norm(pixels[frames[last]] - rest) > SHORTEST * width:
                 carries.append(_Carry(thing, max(start, 1), int(frames[last]) + 1))
             at = ended
-        if not carries:
-            return []
-        # A pause in mid-air looks like two carries; a thing is carried once.
-        return [_Carry(thing, carries[0].start, carries[-1].stop)]
+        return carries
 
     def _rests(self, pixels: Floats, frames: NDArray[np.int64], k: int) -> bool:
         """Whether a thing stays where sighting ``k`` shows it, to the end or for good while."""
@@ -279,8 +293,9 @@ def _followed(seen: Sequence[Sequence[Detection]], name: str, speed: float) -> l
         earlier = np.flatnonzero(frames[:k] < frames[k])
         if len(earlier):
             away = np.linalg.norm(pixels[earlier] - pixels[k], axis=1)
-            jumps = away > speed * np.minimum(frames[k] - frames[earlier], HIDDEN)
-            total = score[earlier] - JUMP * jumps
+            gaps = frames[k] - frames[earlier]
+            jumps = away > speed * np.where(gaps <= HIDDEN, gaps, 1)
+            total = score[earlier] - JUMP * jumps - LOST * (gaps > HIDDEN)
             best = int(total.argmax())
             if total[best] > 0:
                 score[k] += total[best]
