@@ -25,6 +25,7 @@ from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory as JointTrajectoryMessage
 from trajectory_msgs.msg import JointTrajectoryPoint
 
+from taskprog.control.intera.codes import Code
 from taskprog.control.robot import (
     ARM_JOINTS,
     GRIPPER_JOINTS,
@@ -64,6 +65,13 @@ OUTCOMES = {
     FollowJointTrajectory.Result.OLD_HEADER_TIMESTAMP: OutcomeCode.INVALID_GOAL,
     FollowJointTrajectory.Result.PATH_TOLERANCE_VIOLATED: OutcomeCode.PATH_TOLERANCE,
     FollowJointTrajectory.Result.GOAL_TOLERANCE_VIOLATED: OutcomeCode.GOAL_TOLERANCE,
+    # Refused by the driver of a real arm before anything moved.
+    **dict.fromkeys((Code.START_ELSEWHERE, Code.NOT_AT_REST), OutcomeCode.INVALID_GOAL),
+    **dict.fromkeys(
+        (Code.POSITION_LIMIT, Code.VELOCITY_LIMIT, Code.ACCELERATION_LIMIT), OutcomeCode.JOINT_LIMIT
+    ),
+    Code.WORKSPACE: OutcomeCode.OUTSIDE_WORKSPACE,
+    Code.SELF_COLLISION: OutcomeCode.COLLISION,
 }
 
 
