@@ -102,7 +102,8 @@ def test_a_hand_taken_for_an_object_is_no_obstacle(executor: PrimitiveExecutor, 
     assert executor.close_gripper().holding
     held = Obstacle(GOAL, np.full(3, 0.03), name="duck_0")
     finger = Obstacle(GOAL + [0.0, 0.038, 0.06], np.full(3, 0.03), name="lego_2")
-    assert executor.move_to(GOAL + [0.0, -0.2, 0.1], 0.0, obstacles=[held, finger]).ok
+    twice = Obstacle(GOAL + [0.02, 0.0, 0.0], np.full(3, 0.03), name="bear_1")
+    assert executor.move_to(GOAL + [0.0, -0.2, 0.1], 0.0, obstacles=[held, finger, twice]).ok
 
 
 def test_codes_of_goals_that_cannot_be(executor: PrimitiveExecutor, robot: LoopbackRobot) -> None:

@@ -259,10 +259,12 @@ class PrimitiveExecutor:
         return Surroundings(self._arm, self.kinematics, state.positions, obstacles, held, gripping, width)
 
     def _real(self, obstacles: Sequence[Obstacle], held: Obstacle | None) -> list[Obstacle]:
-        """The obstacles but for those in mid-air: hand or arm were taken for something."""
+        """The obstacles but for those in mid-air or in the hand: hand or arm were taken for them."""
         if not obstacles:
             return []
         hangs = floating(np.array([o.centre for o in obstacles]), np.array([o.size for o in obstacles]))
+        if held is not None:
+            hangs |= np.array([np.linalg.norm(o.centre - held.centre) < HELD_RADIUS for o in obstacles])
         return [o for o, in_air in zip(obstacles, hangs, strict=True) if o is held or not in_air]
 
     def _follow(
