@@ -23,6 +23,7 @@ from taskprog.cli.supervisor import Supervisor
 from taskprog.machine import CancelToken, Event, EventKind
 from taskprog.nodes.call import ActionError
 from taskprog.tasks.block_stacking import generate_tasks
+from taskprog.tasks.families import FAMILIES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -67,6 +68,22 @@ def test_a_video_goes_in_and_the_simulator_says_that_the_task_is_done(stack: Sta
     assert result.error_code == ExecuteTask.Result.SUCCEEDED, result.message
     verdict = stack.client.check_task(str(TASK), 2.0)
     assert verdict.success, verdict.message
+
+
+def test_goods_of_each_kind_go_where_the_video_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = FAMILIES["order_fulfilment"].tasks(8, 1, "test")[0]
+    film = tmp_path / "task.mp4"
+    record_video(task, 1000, "hand", film)
+    with free_domain() as domain:
+        monkeypatch.setenv("ROS_DOMAIN_ID", str(domain))
+        options = StackOptions(tmp_path, "order_fulfilment", seed=7, record=False, objects=8)
+        with running(options) as (_, client):
+            specification = video_specification(film.read_bytes(), str(task))
+            result = client.execute(specification, CancelToken(), RUN_LIMIT)
+            assert result.error_code == ExecuteTask.Result.SUCCEEDED, result.message
+            verdict = client.check_task(str(task), 2.0)
+            assert verdict.success, verdict.message
+            assert len(verdict.right) == 8
 
 
 @pytest.mark.parametrize("program", ["executor", "perception", "simulator", "planner"])

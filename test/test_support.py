@@ -16,7 +16,7 @@ def tower(levels: int, x: float = 0.6, y: float = 0.0) -> list[list[float]]:
 
 def hanging(centres: list[list[float]], sizes: list[list[float]] | None = None) -> list[bool]:
     made = np.array(sizes) if sizes else np.full((len(centres), 3), SIDE)
-    return floating(np.array(centres), made).tolist()
+    return [bool(hangs) for hangs in floating(np.array(centres), made)]
 
 
 def test_towers_stand_whatever_the_cameras_noise() -> None:
