@@ -307,8 +307,12 @@ def test_frames_are_left_to_others_when_asked(start: Callable[..., Stack]) -> No
     static = stack.hear(TFMessage, "tf_static", LATCHED)
     wait_until(lambda: bool(static), "a message")
     assert [t.child_frame_id for t in static[0].transforms] == [OPTICAL_FRAME]
-    assert stack.node.count_publishers("tf") == 1
+    moving = stack.hear(TFMessage, "tf")
+    wait_until(lambda: stack.simulator.count_subscribers("tf") > 0, "the simulator to know its listener")
+    before = len(stack.joints)
     stack.step(0.5)
+    wait_until(lambda: len(stack.joints) > before, "a joint state")
+    assert not moving
 
 
 def test_the_arm_stops_when_the_executor_dies(start: Callable[..., Stack]) -> None:

@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -197,9 +197,17 @@ def _physics(
         raise CommandError("--world physics needs --vision: the stack sees through its cameras only")
     from taskprog.cli import evaluate_physics
     from taskprog.cli.stack import DETECTORS
+    from taskprog.tasks.families import FAMILIES
+    from taskprog.tasks.order_fulfilment import OrderFulfilment
 
     if family.name not in DETECTORS:
         raise CommandError(f"--world physics knows {' and '.join(DETECTORS)} only")
+    usual = FAMILIES[family.name]
+    own = {"objects": family.objects} if isinstance(family, OrderFulfilment) else {}
+    if family != replace(usual, **own):  # type: ignore[type-var]
+        raise CommandError(
+            "--world physics has eight cubes only, or four categories and containers: --objects may differ"
+        )
     if options.ray is not None:
         raise CommandError("--world physics runs on this machine: use --jobs, not --ray")
     physics = evaluate_physics.Physics(family, options.seed, options.actor, str(checkpoint), options.output)
