@@ -128,6 +128,17 @@ def test_the_same_object_is_taken_from_another_side_and_given_up_at_last() -> No
     manipulation.target("duck", 0.0, HOME, 0.0)
 
 
+def test_one_of_many_that_is_given_up_does_not_stop_the_others() -> None:
+    box = thing("box_0", 0.5, 0.4, BOX)
+    manipulation = hands(
+        thing("duck_0", 0.5), thing("duck_1", 0.55, 0.35), thing("jenga_0", 0.7, 0.0, BLOCK), box
+    )
+    for _ in range(TRIES):
+        miss(manipulation)
+    # duck_1 lies in the container: there was more than one, so what cannot be grasped may be none.
+    assert shown(manipulation) == {"jenga": "jenga_0", "box_0": "box_0"}
+
+
 def test_fingers_never_reach_into_the_table() -> None:
     manipulation = hands(thing("jenga_0", 0.5, 0.0, BLOCK))
     manipulation.observed(HOME, 0.0)

@@ -201,6 +201,10 @@ class _Search:
         here = self._up.at(0.0)
         near = self._around.near
         allowed = frozenset() if near.free(here) else near.contacts(here)
+        if not self._free(here):
+            # What is beside the hand stays beside it on the way up, wherever the camera sees it by then.
+            beside = self._clear.contacts(here)
+            allowed |= {(part, other) for part, other in beside if not part.startswith(ARM_LINKS)}
         for height in np.arange(0.0, self._up.height + 1e-9, SPACING):
             q = self._up.at(height)
             if self._free(q):
