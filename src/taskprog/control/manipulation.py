@@ -91,9 +91,9 @@ class Manipulation:
     def observed(self, tool: Vector, yaw: float) -> list[ObjectEstimate]:
         """One object of each name, as the planner sees the scene (Xu et al., section IV-B).
 
-        Of objects alike it is the one to be taken: the nearest to the tool of those that can be grasped and
-        were not missed before, or the one that is held. What lies in a container is done with, and left out; so
-        is what was missed in every try, unless it is the only one of its name.
+        Of objects alike it is the one to be taken: the nearest to the tool of those that were not missed before,
+        or the one that is held. What lies in a container is done with, and left out; so is, for now, what the
+        fingers have no room around, unless it is the only one of its name.
         A container's place is where the next thing is to be let go, at half its height.
         """
         objects = self._things(tool)
@@ -105,10 +105,12 @@ class Manipulation:
                 thing = replace(thing, position=self._drop_place(thing))
             elif self._in_hand(thing, tool):
                 rank = (-1.0,)
-            elif any(lies_in(thing, box) for box in boxes) or self._given_up(thing, objects):
+            elif any(lies_in(thing, box) for box in boxes):
                 continue
             else:
                 rank = self._rank(thing, objects, tool, yaw)
+                if rank[1] > 0.0:
+                    continue
             if thing.name not in best or rank < best[thing.name][0]:
                 best[thing.name] = (rank, thing)
         self._shown = {name: thing for name, (_, thing) in best.items()}
@@ -173,12 +175,6 @@ class Manipulation:
 
     def _in_way(self, thing: ObjectEstimate, target: ObjectEstimate, tool: Vector) -> bool:
         return thing is not target and thing.label != target.label and not self._in_hand(thing, tool)
-
-    def _given_up(self, thing: ObjectEstimate, objects: Sequence[ObjectEstimate]) -> bool:
-        """Whether an object was missed so often that others of its name come first, for good."""
-        miss = self._missed(thing)
-        alone = sum(o.name == thing.name for o in objects) == 1
-        return miss is not None and len(miss.yaws) >= TRIES and not alone
 
     def _missed(self, thing: ObjectEstimate) -> _Miss | None:
         for miss in self._misses:
