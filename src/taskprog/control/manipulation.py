@@ -91,7 +91,7 @@ class Manipulation:
     def observed(self, tool: Vector, yaw: float) -> list[ObjectEstimate]:
         """One object of each name, as the planner sees the scene (Xu et al., section IV-B).
 
-        Of objects alike it is the one to be taken: the nearest to the tool of those that were not missed before,
+        Of objects alike it is the one to be taken: the nearest to the tool of those that were not missed yet,
         or the one that is held. What lies in a container is done with, and left out; so is, for now, what the
         fingers have no room around, unless it is the only one of its name.
         A container's place is where the next thing is to be let go, at half its height.
