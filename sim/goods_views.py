@@ -62,14 +62,14 @@ def labelled_views(
         count: of images.
         looks: images of one scene, with other light, camera, colours and poses of the arm.
         exact: know exactly which share of each good is seen, which takes twice as long; else about.
-        usual: with the simulator's own light, camera, room and colours.
+        usual: with the simulator's own light, camera, room and colours, and nothing but goods and containers.
     """
     rng = np.random.default_rng(seed)
     scene = RandomGoods()
     try:
         for number in range(count):
             if number % looks == 0:
-                scene.build(rng)
+                scene.build(rng, others=not usual)
             scene.move(rng)
             if usual:
                 camera, light, room = CameraModel.table_top(*CAMERA_SIZE), SIMULATOR_LIGHT, usual_backdrop

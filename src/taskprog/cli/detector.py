@@ -14,7 +14,7 @@ from taskprog.cli.main import CommandError
 from taskprog.cli.options import positive
 from taskprog.resources import share_dir
 from taskprog.vision.card import write_card
-from taskprog.vision.checkpoint import CheckpointError, save_network
+from taskprog.vision.checkpoint import CheckpointError, load_network, save_network
 from taskprog.vision.examples import make_examples
 from taskprog.vision.measure import TEST_SEED, measure
 from taskprog.vision.objective import TERMS
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--seed", type=int, default=default.seed, help="of scenes, weights and batches")
     training.add_argument("--views", type=positive, default=default.views, help="images to render")
     training.add_argument("--steps", type=positive, default=default.steps, help="gradient steps")
+    training.add_argument("--start", type=Path, help="folder of a detector that is trained on")
     training.add_argument("--threads", type=positive, default=1, help="torch's threads")
     measuring = jobs.add_parser("evaluate", help="measure on unseen images")
     measuring.add_argument("--detector", type=Path, help="folder of the detector (default: the shipped one)")
@@ -59,6 +60,10 @@ def _train(options: argparse.Namespace) -> int:
     config = TrainConfig(seed=options.seed, views=options.views, steps=options.steps)
     if config.seed >= TEST_SEED:
         raise CommandError(f"seeds from {TEST_SEED} on are for evaluation; choose a smaller one")
+    try:
+        start = load_network(options.start) if options.start else None
+    except CheckpointError as error:
+        raise CommandError(str(error)) from error
     views = labelled_views(config.seed, config.views, config.looks, exact=False)
     shown = track(views, "rendering", config.views, console=console)
     examples = make_examples(shown, config.views, np.random.default_rng(config.seed))
@@ -68,7 +73,7 @@ def _train(options: argparse.Namespace) -> int:
             text = ", ".join(f"{name} {value:.3f}" for name, value in zip(TERMS, terms, strict=True))
             console.print(f"step {step} of {config.steps}: {text}")
 
-    network, seconds = train(config, examples, options.threads, on_step)
+    network, seconds = train(config, examples, options.threads, on_step, start)
     save_network(options.output, network, asdict(config))
     write_card(options.output, network, config, seconds)
     console.print(f"detector in {options.output}, trained in {seconds:.0f} s of CPU time")

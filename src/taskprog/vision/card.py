@@ -19,21 +19,21 @@ def write_card(folder: Path, network: GoodsNetwork, config: TrainConfig, seconds
     parameters = sum(p.numel() for p in network.parameters())
     purpose = (
         f"Finds {', '.join(GOOD_NAMES)} and {', '.join(CONTAINER_NAMES)} in colour images of the table: for "
-        "each cell of 2x2 pixels of a 320x240 image a class, the place of its thing's middle, yaw and size. "
+        "each cell of 4x4 pixels of a 640x480 image a class, the place of its thing's middle, yaw and size. "
         "docs/results/detector.md has figures on unseen images."
     )
     made = [
         f"Data: {config.views} images of {config.views // config.looks} random scenes in PyBullet, rendered "
         "with random light, colours, camera, room and table, the arm in random poses or a hand before them; "
-        "mirrored, and spoiled by blur, noise, exposure and compression while training. No other images, no "
-        "weights of others.",
+        "half of them at half the resolution; mirrored, and spoiled by blur, noise, exposure and compression "
+        "while training. No other images, no weights of others.",
         f"{parameters} parameters; {config.steps} steps of {config.batch} images; {seconds:.0f} s of CPU "
         f"time; one seed, {config.seed}. Repeatable on one machine with the same number of threads.",
     ]
     limits = [
         "It knows the goods of pybullet_data and containers of four colours, seen from a few centimetres and "
         "degrees around the simulator's camera; it never saw a real image.",
-        "Its images are about 320x240: goods smaller than about 6 pixels there are not found.",
+        "Goods of less than about 10 pixels in its input of 640x480 are not found.",
         "Containers are told apart by colour alone.",
     ]
     command = f"taskprog detector train --seed {config.seed} --views {config.views} --steps {config.steps}"

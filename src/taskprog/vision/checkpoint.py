@@ -14,7 +14,7 @@ from taskprog.files import written_whole
 from taskprog.vision.labels import CLASSES
 from taskprog.vision.network import GoodsNetwork, NetworkConfig
 
-FORMAT = "taskprog-detector/1"
+FORMAT = "taskprog-detector/2"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
@@ -73,9 +73,9 @@ def _config(path: Path) -> NetworkConfig:
             raise CheckpointError(f"{path}: format is {config['format']!r}, expected {FORMAT!r}")
         if config["classes"] != list(CLASSES):
             raise CheckpointError(f"{path}: it detects {config['classes']}, wanted is {list(CLASSES)}")
-        a, b, c, d = (int(width) for width in config["network"]["widths"])
+        first, a, b, c, d = (int(width) for width in config["network"]["widths"])
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{path}: not a detector's configuration: {type(error).__name__}: {error}"
         ) from error
-    return NetworkConfig((a, b, c, d))
+    return NetworkConfig((first, a, b, c, d))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -17,16 +18,22 @@ from taskprog.tasks.goods import CONTAINER_SIZE, good_of
 from taskprog.tasks.table_top import TABLE_HEIGHT, Region
 from taskprog.vision.checkpoint import load_network
 from taskprog.vision.examples import azimuth
-from taskprog.vision.grid import STRIDE, Grid
-from taskprog.vision.grouping import Group, group, median
+from taskprog.vision.grid import MULTIPLE, STRIDE, Grid
+from taskprog.vision.grouping import Group, group, joined, median
 from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
 from taskprog.vision.network import GoodsNetwork
+from taskprog.vision.top_view import top_view
 
 Floats = NDArray[np.float64]
 
 MIN_CONFIDENCE = 0.5
+SQUARE = ("lego", "jenga")  # rectangles as seen from above
+NOBODY = -1
+APART = 0.012  # metres: middles of two goods are not nearer
+ALONG = 0.35  # of a good's length: pieces of it may say that its middle is so far apart
+PIECES = 1.3  # pieces of one good together are seen as no more than that, as a share of it
 # Where middles of things may be: over the table, or a little beside it.
-REGION = Region((0.15, 1.05), (-0.70, 0.70), (TABLE_HEIGHT - 0.02, TABLE_HEIGHT + 0.70))
+REGION = Region((0.15, 1.05), (-0.70, 0.70), (TABLE_HEIGHT - 0.02, TABLE_HEIGHT + 0.45))
 DEPTH_RANGE = (0.1, 10.0)  # metres; a depth camera says 0, NaN or more where it sees nothing
 # Share of its box's outline in the image that a good covers, seen from a camera over the table.
 FILL = {"duck": 0.72, "lego": 0.95, "jenga": 0.97, "bear": 0.66}
@@ -47,12 +54,23 @@ class ObjectDetector:
     def __init__(self, camera: CameraModel, network: GoodsNetwork) -> None:
         self.camera = camera
         self._grid = Grid(camera.width, camera.height)
-        if min(self._grid.cells) < 60:
+        if camera.width < 320 or camera.height < 240:
             raise ValueError(
                 f"images of {camera.width}x{camera.height} are too small for goods, 320x240 is the least"
             )
+        self._skipped = self._rows_above()
         network.fuse()
         self._network = cast(GoodsNetwork, network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+
+    def _rows_above(self) -> int:
+        """How many rows of cells from the top see nothing of where things can be."""
+        corners = [(x, y, z) for x in REGION.x for y in REGION.y for z in REGION.z]
+        pixels, depths = self.camera.project(corners)
+        if (depths <= 0).any():
+            return 0  # the camera stands among the things
+        first = self._grid.from_camera(float(pixels[:, 1].min())) / STRIDE
+        step = MULTIPLE // STRIDE  # the rest needs no padding then
+        return int(min(max(0.0, first), self._grid.cells[0] - step)) // step * step
 
     @classmethod
     def load(cls, folder: Path, camera: CameraModel) -> ObjectDetector:
@@ -78,16 +96,21 @@ class ObjectDetector:
             ValueError: an image's size is not the camera's, or depth has no valid pixel.
         """
         self._check(rgb, depth)
-        small = self._grid.padded(self._grid.smaller(rgb))
+        image = self._grid.padded(self._grid.scaled(rgb)[self._skipped * STRIDE :])
         with torch.inference_mode():
-            pixels = torch.from_numpy(np.ascontiguousarray(small)).float().mul_(1 / 255)
+            pixels = torch.from_numpy(np.ascontiguousarray(image)).float().mul_(1 / 255)
             output = self._network(pixels[None].permute(0, 3, 1, 2))  # channels last, without a copy
             values = output[0].permute(1, 2, 0).numpy()
         rows, columns = self._grid.cells
+        whole = np.zeros((rows, columns, values.shape[2]), np.float32)
+        whole[..., 0] = 1.0  # background, where nothing was looked at
+        whole[self._skipped :] = values[: rows - self._skipped, :columns]
         surface = None if depth is None else self._grid.sampled(depth)
-        groups = group(values[:rows, :columns])
-        found = [self._detection(g, surface) for g in groups if g.confidence >= MIN_CONFIDENCE]
-        return [detection for detection in found if _inside(detection.position)]
+        groups = group(whole)
+        found = self._whole(groups, surface)
+        if depth is not None:
+            found = self._refined(found, groups, depth)
+        return [d for d in found if d.confidence >= MIN_CONFIDENCE and _inside(d.position)]
 
     def _check(self, rgb: NDArray[np.uint8], depth: NDArray[np.float32] | None) -> None:
         shape = (self.camera.height, self.camera.width)
@@ -106,9 +129,55 @@ class ObjectDetector:
                 f"{np.isnan(depth).mean():.0%} of it is NaN"
             )
 
+    def _whole(self, groups: list[Group], surface: NDArray[np.float32] | None) -> list[Detection]:
+        """Detections of groups; those too small and too near to each other to be two goods are one."""
+        found = [self._detection(one, surface) for one in groups]
+        i = 0
+        while i < len(groups):
+            j = next((j for j in range(i + 1, len(groups)) if _same(found[i], found[j])), None)
+            if j is None:
+                i += 1
+            else:
+                groups[i] = joined(groups[i], groups[j])
+                found[i] = self._detection(groups[i], surface)
+                del groups[j], found[j]
+        return found
+
+    def _refined(
+        self, found: list[Detection], groups: list[Group], depth: NDArray[np.float32]
+    ) -> list[Detection]:
+        """Detections of bricks and blocks with place and yaw from their points."""
+        owners = np.full(self._grid.cells, NOBODY, np.int64)
+        for i, one in enumerate(groups):
+            owners[one.rows, one.columns] = i
+        return [
+            self._from_above(one, owners, i, depth) if one.name in SQUARE else one
+            for i, one in enumerate(found)
+        ]
+
+    def _from_above(
+        self, found: Detection, owners: NDArray[np.int64], owner: int, depth: NDArray[np.float32]
+    ) -> Detection:
+        # Its cells and those next to them that are nobody's: they show its border.
+        mine = cv2.dilate((owners == owner).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        rows, columns = np.nonzero(mine & ((owners == owner) | (owners == NOBODY)))
+        side = int(STRIDE * self._grid.scale)
+        v, u = np.mgrid[0:side, 0:side].reshape(2, -1)
+        v, u = (rows[:, None] * side + v).ravel(), (columns[:, None] * side + u).ravel()
+        depths = depth[v, u]
+        valid = _valid(depths)
+        points = self.camera.points(u[valid], v[valid], depths[valid])
+        spread = float(np.linalg.norm(found.position - self.camera.origin)) / self.camera.fx
+        seen = top_view(points, found.position, found.size, spread, good_of(found.name))
+        if seen is None:
+            return found
+        yaw = (seen.yaw + math.pi / 2) % math.pi - math.pi / 2
+        if seen.middle is None or seen.size is None:
+            return replace(found, yaw=yaw)
+        return replace(found, yaw=yaw, position=seen.middle, size=seen.size)
+
     def _detection(self, found: Group, surface: NDArray[np.float32] | None) -> Detection:
-        k = self._grid.shrink
-        pixel = found.middle.astype(np.float64) * k + (k - 1) / 2
+        pixel = self._grid.to_camera(found.middle.astype(np.float64))
         confidence = found.confidence
         position = None
         if surface is not None:
@@ -130,9 +199,10 @@ class ObjectDetector:
         else:
             category, fill = name, FILL[name]
             yaw = (yaw + math.pi / 2) % math.pi - math.pi / 2
-        area = len(found.rows) * (STRIDE * k) ** 2
+        area = len(found.rows) * (STRIDE * float(self._grid.scale)) ** 2
         seen = min(1.0, area / max(1.0, fill * self._outline(position, yaw, size)))
-        middle_seen = np.array([found.columns.mean(), found.rows.mean()]) * STRIDE * k + k - 0.5
+        cells = np.array([found.columns.mean(), found.rows.mean()])
+        middle_seen = self._grid.to_camera(cells * STRIDE + (STRIDE - 1) / 2)
         return Detection(name, category, position, yaw, size, confidence, middle_seen, seen)
 
     def _outline(self, position: Floats, yaw: float, size: Floats) -> float:
@@ -142,6 +212,14 @@ class ObjectDetector:
         turned = corners @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
         pixels, _ = self.camera.project(turned + position)
         return float(cv2.contourArea(cv2.convexHull(pixels.astype(np.float32))))
+
+
+def _same(a: Detection, b: Detection) -> bool:
+    """Whether two detections are rather pieces of one good than two."""
+    if "container" in (a.category, b.category) or a.seen + b.seen > PIECES:
+        return False
+    reach = APART if a.name != b.name else max(APART, ALONG * max(a.size[0], b.size[0]))
+    return bool(np.linalg.norm(a.position - b.position) < reach)
 
 
 def _inside(position: Floats) -> bool:

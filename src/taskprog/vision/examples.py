@@ -1,10 +1,11 @@
-"""Labelled images as the network learns from them: made smaller, with the truth in cells."""
+"""Labelled images as the network learns from them, some of them less sharp, with the truth in cells."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +14,10 @@ from taskprog.vision.grid import Grid, cell_centre
 from taskprog.vision.labels import LabelledView
 
 MOST = 64  # things in an image
-POINTWISE = 0.3  # share of images that are made smaller by leaving pixels out, as cheap renderers would
+# Images that are learned from as they are; as if a camera of half the resolution had taken them; and as if
+# every second pixel had been drawn, as renderers do: shares of all.
+SHARP, AVERAGED, POINTWISE = range(3)
+SHARES = (0.5, 0.2, 0.3)
 
 # Columns of a thing's row: its class, the pixel (u, v) and depth (metres) of its middle, its yaw against the
 # ray to it, its length, width and height (metres), and its number of cells.
@@ -55,7 +59,7 @@ def make_examples(views: Iterable[LabelledView], count: int, rng: np.random.Gene
             examples = _empty(count, grid)
         if examples.rgb.shape[1:3] != grid.read:
             raise ValueError(f"views differ in size: {examples.rgb.shape[1:3]} and {grid.read}")
-        _fill(examples, done, view, grid, bool(rng.uniform() < POINTWISE))
+        _fill(examples, done, view, grid, int(rng.choice(len(SHARES), p=SHARES)))
         done += 1
     if examples is None or done != count:
         raise ValueError(f"{count} views are needed, got {done}")
@@ -82,26 +86,32 @@ def _empty(count: int, grid: Grid) -> Examples:
     )
 
 
-def _fill(examples: Examples, index: int, view: LabelledView, grid: Grid, pointwise: bool) -> None:
+def _fill(examples: Examples, index: int, view: LabelledView, grid: Grid, kind: int) -> None:
     if len(view.things) >= MOST:
         raise ValueError(f"a view has {len(view.things)} things; at most {MOST - 1} are learned from")
-    k = grid.shrink
-    height, width = grid.read
-    if pointwise:
-        examples.rgb[index] = view.rgb[::k, ::k][:height, :width]
-    else:
-        examples.rgb[index] = grid.smaller(view.rgb)
+    examples.rgb[index] = _unsharp(grid.scaled(view.rgb), kind)
     instance = grid.sampled(view.instance)
     examples.instance[index] = instance
     examples.depth[index] = grid.sampled(view.depth)
     cells = np.bincount(instance.ravel(), minlength=MOST)
-    shift = 0.0 if pointwise else (k - 1) / 2
+    shift = 0.5 if kind == POINTWISE else 0.0  # drawn pixels stand for themselves and the next ones
     for i, thing in enumerate(view.things):
         (pixel,), (depth,) = view.camera.project(thing.position[None])
-        u, v = (pixel - shift) / k
+        u, v = grid.from_camera(pixel) + shift
         yaw = allocentric(thing.yaw, thing.position, view.camera)
         row = (thing.label, u, v, depth, yaw, *thing.size, cells[i + 1])
         examples.things[index, i + 1] = row
+
+
+def _unsharp(image: NDArray[np.uint8], kind: int) -> NDArray[np.uint8]:
+    if kind == SHARP:
+        return image
+    height, width = image.shape[:2]
+    if kind == POINTWISE:
+        small = image[::2, ::2]
+    else:
+        small = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def cell_grid(rows: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

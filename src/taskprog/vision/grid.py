@@ -1,25 +1,24 @@
 """From a camera's pixels to what the network reads and to the cells that it answers with, and back.
 
-The network reads the image made smaller by a whole number, so that it is about 320x240, and answers for
-cells of 2x2 of these pixels.
+The network reads the image scaled to about 640x480, and answers for cells of 4x4 of these pixels.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from taskprog.perception.camera import CameraModel
-
 Pixel = TypeVar("Pixel", bound=np.generic)
+Numbers = TypeVar("Numbers", float, NDArray[np.float64])
 
-INPUT_SIZE = (320, 240)  # about what the network reads, pixels
-STRIDE = 2  # pixels of the network's input in a cell, along u and v
-MULTIPLE = 16  # the network's input is padded to this many pixels
+INPUT_SIZE = (640, 480)  # about what the network reads, pixels
+STRIDE = 4  # pixels of the network's input in a cell, along u and v
+MULTIPLE = 32  # the network's input is padded to this many pixels
 
 
 @dataclass(frozen=True)
@@ -34,14 +33,15 @@ class Grid:
     height: int
 
     @property
-    def shrink(self) -> int:
-        """The camera's pixels for one that the network reads, along u and v."""
-        return max(1, round(min(self.width / INPUT_SIZE[0], self.height / INPUT_SIZE[1])))
+    def scale(self) -> Fraction:
+        """The camera's pixels for one that the network reads: a whole number, or one by a whole number."""
+        ratio = min(self.width / INPUT_SIZE[0], self.height / INPUT_SIZE[1])
+        return Fraction(round(ratio)) if ratio > 0.75 else Fraction(1, round(1 / ratio))
 
     @property
     def read(self) -> tuple[int, int]:
-        """(height, width) of the smaller image, before it is padded."""
-        return self.height // self.shrink, self.width // self.shrink
+        """(height, width) of the scaled image, before it is padded."""
+        return int(self.height / self.scale), int(self.width / self.scale)
 
     @property
     def cells(self) -> tuple[int, int]:
@@ -49,32 +49,35 @@ class Grid:
         height, width = self.read
         return height // STRIDE, width // STRIDE
 
-    def smaller(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The (h, w, 3) smaller image of an (H, W, 3) one: means of ``shrink`` x ``shrink`` pixels."""
-        if self.shrink == 1:
+    def scaled(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The (h, w, 3) scaled image of an (H, W, 3) one."""
+        if self.scale == 1:
             return rgb
         height, width = self.read
-        cut = rgb[: height * self.shrink, : width * self.shrink]
-        return np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        cut = rgb[: int(height * self.scale), : int(width * self.scale)]
+        how = cv2.INTER_AREA if self.scale > 1 else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(cut, (width, height), interpolation=how), np.uint8)
 
-    def padded(self, small: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A smaller image with its border repeated to the right and below, up to ``MULTIPLE``."""
-        down, right = (-small.shape[0]) % MULTIPLE, (-small.shape[1]) % MULTIPLE
+    def padded(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A scaled image with its border repeated to the right and below, up to ``MULTIPLE``."""
+        down, right = (-image.shape[0]) % MULTIPLE, (-image.shape[1]) % MULTIPLE
         if not down and not right:
-            return small
-        return np.asarray(cv2.copyMakeBorder(small, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+            return image
+        return np.asarray(cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
 
     def sampled(self, image: NDArray[Pixel]) -> NDArray[Pixel]:
         """(rows, columns) of an (H, W) image: the pixel in the middle of each cell."""
-        step, rows, columns = STRIDE * self.shrink, *self.cells
-        return image[self.shrink :: step, self.shrink :: step][:rows, :columns]
+        rows, columns = self.cells
+        first, step = int(STRIDE // 2 * self.scale), int(STRIDE * self.scale)
+        return image[first::step, first::step][:rows, :columns]
 
-    def camera(self, camera: CameraModel) -> CameraModel:
-        """The same camera, as if it took the smaller image."""
-        height, width = self.read
-        k = self.shrink
-        cx, cy = (camera.cx - (k - 1) / 2) / k, (camera.cy - (k - 1) / 2) / k
-        return CameraModel(width, height, camera.fx / k, camera.fy / k, cx, cy, camera.pose)
+    def to_camera(self, pixels: Numbers) -> Numbers:
+        """The camera's pixels, u or v, for those of the network's input."""
+        return (pixels + 0.5) * float(self.scale) - 0.5
+
+    def from_camera(self, pixels: Numbers) -> Numbers:
+        """Pixels of the network's input, u or v, for the camera's."""
+        return (pixels + 0.5) / float(self.scale) - 0.5
 
 
 def cell_centre(index: NDArray[np.int64]) -> NDArray[np.float64]:

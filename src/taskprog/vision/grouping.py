@@ -9,18 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taskprog.vision.examples import cell_grid
-from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
+from taskprog.vision.grid import STRIDE
+from taskprog.vision.labels import CLASSES, FIRST_CONTAINER, GOODS
 from taskprog.vision.network import BEYOND, DEPTHS, FOURFOLD, OFFSET, PIXELS, SIZE, SIZES, TWICE
 
 Floats = NDArray[np.float32]
 
 MIN_CELLS = 3  # of a good
 MIN_CONTAINER_CELLS = 30
-SPREAD = 1.0  # pixels, standard deviation of a vote
-RADIUS = 4.0  # pixels of the network's input: votes of one good are no farther from its middle
-CONTAINER_RADIUS = 20.0
-APART = 5  # pixels along u or v: middles of two goods are not nearer
-MIN_VOTES = 0.12  # votes a square pixel at a middle
+COARSE = 2.0  # pixels of the network's input in a square in which votes are counted, along u and v
+SPREAD = 1.0  # squares, standard deviation of a vote
+RADIUS = 8.0  # pixels of the network's input: votes of one good are no farther from its middle
+CONTAINER_RADIUS = 40.0
+APART = 5  # squares along u or v: middles of two goods are not nearer
+MIN_VOTES = 0.12  # votes in a square at a middle
 CLEAR = 0.5  # how clearly cells agree on twice the yaw, 0 to 1, where that says which side is longer
 
 
@@ -32,6 +34,8 @@ class Group:
         label: index into ``CLASSES``.
         confidence: 0 to 1, mean probability of that class.
         rows, columns: (N,) of the cells.
+        values: (N, OUTPUTS) what the network says of them.
+        votes: (N, 2) pixels (u, v) of the network's input where each sees the thing's middle.
         middle: (2,) pixel (u, v) of the network's input where the thing's middle is.
         beyond: (N,) metres along the optical axis from each cell's surface to the thing's middle.
         yaw: against the ray to the thing, of its longer side, radians.
@@ -42,6 +46,8 @@ class Group:
     confidence: float
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
+    values: Floats
+    votes: Floats
     middle: Floats
     beyond: Floats
     yaw: float
@@ -61,8 +67,7 @@ def group(output: Floats) -> list[Group]:
     rows, columns = np.nonzero((best > 0) & (best < FIRST_CONTAINER))
     values = output[rows, columns]
     votes = _votes(values, rows, columns, u_axis, v_axis)
-    shape = (2 * best.shape[0], 2 * best.shape[1])
-    peaks = _peaks(votes, shape)
+    peaks = _peaks(votes, best.shape)
     if len(peaks):
         apart = np.linalg.norm(votes[:, None] - peaks[None], axis=2)
         nearest = apart.argmin(axis=1)
@@ -70,9 +75,7 @@ def group(output: Floats) -> list[Group]:
         for i in range(len(peaks)):
             mine = np.flatnonzero(nearest == i)
             if len(mine) >= MIN_CELLS:
-                found.append(
-                    _group(values[mine], rows[mine], columns[mine], votes[mine], slice(1, FIRST_CONTAINER))
-                )
+                found.append(_group(values[mine], rows[mine], columns[mine], votes[mine], GOODS))
     for label in range(FIRST_CONTAINER, len(CLASSES)):
         rows, columns = np.nonzero(best == label)
         if len(rows) < MIN_CONTAINER_CELLS:
@@ -81,10 +84,20 @@ def group(output: Floats) -> list[Group]:
         votes = _votes(values, rows, columns, u_axis, v_axis)
         mine = np.flatnonzero(np.linalg.norm(votes - median(votes), axis=1) < CONTAINER_RADIUS)
         if len(mine) >= MIN_CONTAINER_CELLS:
-            found.append(
-                _group(values[mine], rows[mine], columns[mine], votes[mine], slice(label, label + 1))
-            )
+            only = slice(label, label + 1)
+            found.append(_group(values[mine], rows[mine], columns[mine], votes[mine], only))
     return found
+
+
+def joined(a: Group, b: Group) -> Group:
+    """Two groups of cells of one good as one."""
+    return _group(
+        np.concatenate([a.values, b.values]),
+        np.concatenate([a.rows, b.rows]),
+        np.concatenate([a.columns, b.columns]),
+        np.concatenate([a.votes, b.votes]),
+        GOODS,
+    )
 
 
 def median(values: Floats) -> Floats:
@@ -104,17 +117,17 @@ def _votes(
     return np.asarray(at + values[:, OFFSET] * PIXELS, np.float32)
 
 
-def _peaks(votes: Floats, shape: tuple[int, int]) -> Floats:
-    """(K, 2) where votes (N, 2) gather in an image of this shape, pixels."""
-    height, width = shape
-    counts = np.zeros(shape, np.float32)
-    u, v = np.rint(votes).astype(np.int64).T
+def _peaks(votes: Floats, cells: tuple[int, ...]) -> Floats:
+    """(K, 2) where votes (N, 2) gather in an image of so many cells, pixels."""
+    height, width = (int(n * STRIDE / COARSE) for n in cells)
+    counts = np.zeros((height, width), np.float32)
+    u, v = np.floor((votes + 0.5) / COARSE).astype(np.int64).T
     inside = (u >= 0) & (u < width) & (v >= 0) & (v < height)
     np.add.at(counts, (v[inside], u[inside]), 1.0)
     density = cv2.GaussianBlur(counts, (0, 0), SPREAD)
     highest = cv2.dilate(density, np.ones((APART, APART), np.uint8))
     v, u = np.nonzero((density >= highest) & (density > MIN_VOTES))
-    return np.stack([u, v], axis=1).astype(np.float32)
+    return np.asarray((np.stack([u, v], axis=1) + 0.5) * COARSE - 0.5, np.float32)
 
 
 def _group(
@@ -139,6 +152,8 @@ def _group(
         float(chances[label]),
         rows,
         columns,
+        values,
+        votes,
         median(votes),
         values[:, BEYOND] * DEPTHS,
         float(yaw),

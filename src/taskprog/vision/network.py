@@ -1,4 +1,4 @@
-"""The detector's network: for each cell of 2x2 pixels a class, and votes for its thing's pose."""
+"""The detector's network: for each cell of 4x4 pixels a class, and votes for its thing's pose."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ FOURFOLD = slice(TWICE.stop, TWICE.stop + 2)
 SIZE = slice(FOURFOLD.stop, FOURFOLD.stop + 3)
 OUTPUTS = SIZE.stop
 
-PIXELS = 8.0  # pixels of the network's input for an output of 1
+PIXELS = 16.0  # pixels of the network's input for an output of 1
 DEPTHS = 0.02  # metres for an output of 1
 SIZES = 0.05  # metres for an output of 1
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Channels at half, a quarter, an eighth and a sixteenth of the input's resolution."""
+    """Channels at a half of the input's resolution, a quarter, an eighth, a 16th and a 32nd."""
 
-    widths: tuple[int, int, int, int] = (32, 40, 64, 96)
+    widths: tuple[int, int, int, int, int] = (16, 32, 40, 64, 96)
 
 
 class Unit(nn.Module):
@@ -52,32 +52,31 @@ class Unit(nn.Module):
 
 
 class GoodsNetwork(nn.Module):
-    """An encoder down to a sixteenth, and back up to half the resolution, with skips added on the way."""
+    """An encoder down to a 32nd, and back up to a quarter of the resolution, with skips added on the way."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        a, b, c, d = config.widths
-        self.stem = Unit(3, a, stride=2, size=5)
-        self.quarter = nn.Sequential(Unit(a, b, stride=2), Unit(b, b, skip=True), Unit(b, b, skip=True))
-        self.eighth = nn.Sequential(Unit(b, c, stride=2), Unit(c, c, skip=True), Unit(c, c, skip=True))
-        self.sixteenth = nn.Sequential(Unit(c, d, stride=2), Unit(d, d, skip=True), Unit(d, d, skip=True))
-        self.to_eighth, self.at_eighth = nn.Conv2d(d, c, 1), Unit(c, c, skip=True)
-        self.to_quarter = nn.Conv2d(c, b, 1)
-        self.at_quarter = nn.Sequential(Unit(b, b, skip=True), Unit(b, b, skip=True))
-        self.to_half, self.past_half = nn.Conv2d(b, a, 1), nn.Conv2d(a, a, 1)
-        self.at_half = Unit(a, a, skip=True)
+        first, a, b, c, d = config.widths
+        self.stem = nn.Sequential(Unit(3, first, stride=2, size=5), Unit(first, a, stride=2))
+        self.eighth = nn.Sequential(Unit(a, b, stride=2), Unit(b, b, skip=True), Unit(b, b, skip=True))
+        self.sixteenth = nn.Sequential(Unit(b, c, stride=2), Unit(c, c, skip=True), Unit(c, c, skip=True))
+        self.deep = nn.Sequential(Unit(c, d, stride=2), Unit(d, d, skip=True), Unit(d, d, skip=True))
+        self.to_sixteenth, self.at_sixteenth = nn.Conv2d(d, c, 1), Unit(c, c, skip=True)
+        self.to_eighth = nn.Conv2d(c, b, 1)
+        self.at_eighth = nn.Sequential(Unit(b, b, skip=True), Unit(b, b, skip=True))
+        self.to_quarter, self.past_quarter = nn.Conv2d(b, a, 1), nn.Conv2d(a, a, 1)
+        self.at_quarter = Unit(a, a, skip=True)
         self.hidden, self.head = nn.Conv2d(a, 2 * a, 1), nn.Conv2d(2 * a, OUTPUTS, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, OUTPUTS, h / 2, w / 2) for images (N, 3, h, w), 0 to 1; h and w multiples of 16."""
-        half = self.stem(images - 0.5)
-        quarter = self.quarter(half)
+        """(N, OUTPUTS, h / 4, w / 4) for images (N, 3, h, w), 0 to 1; h and w multiples of 32."""
+        quarter = self.stem(images - 0.5)
         eighth = self.eighth(quarter)
-        x = self.sixteenth(eighth)
+        sixteenth = self.sixteenth(eighth)
+        x = self.at_sixteenth(_up(self.to_sixteenth(self.deep(sixteenth))) + sixteenth)
         x = self.at_eighth(_up(self.to_eighth(x)) + eighth)
-        x = self.at_quarter(_up(self.to_quarter(x)) + quarter)
-        x = self.at_half(_up(self.to_half(x)) + self.past_half(half))
+        x = self.at_quarter(_up(self.to_quarter(x)) + self.past_quarter(quarter))
         x = torch.relu(self.hidden(x))
         with torch.autocast("cpu", enabled=False):  # positions need all digits
             out: Tensor = self.head(x.float())

@@ -19,8 +19,8 @@ from taskprog.vision.score import ENOUGH_SEEN, SAME, Score, total
 WIDTH = 110
 KINDS = {
     "random": "Random rooms: light, camera (5 cm, 2 degrees of tilt and roll, 3 degrees of field of view), "
-    "room, table, colours at random.",
-    "usual": "The simulator's own camera, light, room and colours.",
+    "room, table, colours at random; up to three other things among the goods.",
+    "usual": "The simulator's own camera, light, room and colours, without other things.",
 }
 
 
@@ -41,10 +41,11 @@ def _page(results: Mapping[str, Mapping[str, Result]]) -> str:
         f"`taskprog detector evaluate --views {images}`: rendered scenes of seeds that training never saw, "
         "4 to 40 goods apart, touching, in heaps and in containers, the arm or a hand over them. Recall "
         f"counts goods of which at least {ENOUGH_SEEN:.0%} of the pixels are seen, by renders with and "
-        f"without all else. A detection is right within {SAME * 1e3:.0f} mm of a good of its category that "
-        "is seen at all. Position errors are those of the middle, in three dimensions; yaw is that of the "
-        "longer side of the outline from above, for blocks and bricks. Without depth, positions are compared "
-        "at the goods' true heights. Time is CPU time on one core, of all of `detect`."
+        f"without all else. A detection is right within {SAME * 1e3:.0f} mm (a third of its length, if "
+        "that is more) of a good of its category that is seen at all. Position errors are those of the "
+        "middle, in three dimensions; yaw is that of the longer side of the outline from above, for blocks "
+        "and bricks. Without depth, positions are compared at the goods' true heights. Time is CPU time on "
+        "one core, of all of `detect`."
     )
     lines = ["# Detector of goods and containers", "", *textwrap.wrap(about, WIDTH)]
     for kind, ways in results.items():

@@ -12,13 +12,13 @@ from scipy.optimize import linear_sum_assignment
 
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.detection import Detection
-from taskprog.vision.labels import CLASSES, FIRST_CONTAINER, LabelledView, Thing
+from taskprog.vision.labels import CLASSES, LabelledView, Thing
 
 Floats = NDArray[np.float64]
 
 ENOUGH_SEEN = 0.5  # things are to be found of which at least so much is seen
-SAME = 0.02  # metres between a detection and a thing that it may be of
-SAME_CONTAINER = 0.04
+SAME = 0.02  # metres between a detection and a thing that it may be of; for longer things
+SAME_SHARE = 1 / 3  # of their length, as where their middle is cannot be known of a piece
 SQUARE = 0.08  # length less width as a share of length: below it, a quarter turn more is no error
 
 
@@ -74,7 +74,8 @@ def add(
         things = [thing for thing in view.things if thing.label == label]
         mine = [detection for detection in detections if detection.name == name]
         apart = _distances(view.camera, things, mine, heights)
-        pairs = _pairs(apart, SAME if label < FIRST_CONTAINER else SAME_CONTAINER)
+        limits = np.array([max(SAME, SAME_SHARE * thing.size[0]) for thing in things])
+        pairs = _pairs(apart, limits)
         score.detected += len(mine)
         for i, thing in enumerate(things):
             if thing.seen < ENOUGH_SEEN:
@@ -131,11 +132,11 @@ def _distances(
     return np.array([np.linalg.norm(camera.at_height(pixels, place[2]) - place, axis=1) for place in places])
 
 
-def _pairs(apart: Floats, limit: float) -> dict[int, int]:
-    """Which detection is of which thing: the least total distance, none above the limit."""
-    # Beyond the limit all is the same, so that no good pair is given up for less of a bad one.
-    rows, columns = linear_sum_assignment(np.minimum(apart, 2 * limit))
-    return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if apart[i, j] <= limit}
+def _pairs(apart: Floats, limits: Floats) -> dict[int, int]:
+    """Which detection is of which thing: the least total distance, none above the things' limits."""
+    # Beyond the limits all is the same, so that no good pair is given up for less of a bad one.
+    rows, columns = linear_sum_assignment(np.minimum(apart, 2 * limits[:, None]))
+    return {int(i): int(j) for i, j in zip(rows, columns, strict=True) if apart[i, j] <= limits[i]}
 
 
 def _point(position: Floats) -> str:

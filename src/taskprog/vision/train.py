@@ -37,10 +37,10 @@ class TrainConfig:
         rate: peak learning rate; decay: of the weights.
     """
 
-    seed: int = 0
-    views: int = 2500
+    seed: int = 300
+    views: int = 1600
     looks: int = 5
-    steps: int = 6000
+    steps: int = 5000
     batch: int = 8
     rate: float = 3e-3
     decay: float = 1e-3
@@ -48,19 +48,25 @@ class TrainConfig:
 
 
 def train(
-    config: TrainConfig, examples: Examples, threads: int, on_step: Callable[[int, list[float]], None]
+    config: TrainConfig,
+    examples: Examples,
+    threads: int,
+    on_step: Callable[[int, list[float]], None],
+    start: GoodsNetwork | None = None,
 ) -> tuple[GoodsNetwork, float]:
     """A trained network, and the CPU seconds that it took.
 
     Args:
         threads: of torch; with one, trainings repeat exactly.
+        start: a network that is trained on; by default a new one.
         on_step: gets the number of steps done and the running mean of each of the losses ``TERMS``.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(config.seed)
     rng = np.random.default_rng([config.seed, 1])
-    start = time.process_time()
-    network = GoodsNetwork(config.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    began = time.process_time()
+    network = start or GoodsNetwork(config.network)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     decayed = get_ema_multi_avg_fn(DECAY)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=decayed, use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), config.rate, weight_decay=config.decay)
@@ -88,7 +94,7 @@ def train(
         mean = done if mean is None else MEMORY * mean + (1 - MEMORY) * done
         on_step(step + 1, mean.tolist())
     trained = cast(GoodsNetwork, average.module)
-    return trained.eval(), time.process_time() - start
+    return trained.eval(), time.process_time() - began
 
 
 def _pace(step: int, steps: int) -> float:
@@ -104,7 +110,7 @@ def _batch(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     images, instances, depths, things = [], [], [], []
     for i in chosen:
-        rgb, instance, depth = spoiled(examples.rgb[i], rng), examples.instance[i], examples.depth[i]
+        rgb, instance, depth = examples.rgb[i], examples.instance[i], examples.depth[i]
         table = examples.things[i].copy()
         (rows, columns), (height, width) = instance.shape, WINDOW
         height, width = min(height, rows), min(width, columns)
@@ -113,6 +119,7 @@ def _batch(
         window = slice(top, top + height), slice(left, left + width)
         instance, depth = instance[window], depth[window]
         rgb = rgb[top * STRIDE : (top + height) * STRIDE, left * STRIDE : (left + width) * STRIDE]
+        rgb = spoiled(rgb, rng)
         table[:, row.U] -= left * STRIDE
         table[:, row.V] -= top * STRIDE
         if rng.uniform() < 0.5:
