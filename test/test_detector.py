@@ -132,7 +132,7 @@ def test_yaws_of_squares_repeat_after_a_quarter_turn(views: list[LabelledView]) 
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("untrained")
-    save_network(folder, GoodsNetwork(NetworkConfig((8, 8, 8, 8, 8))), {})
+    save_network(folder, GoodsNetwork(NetworkConfig((8, 8, 8, 8, 8))), [])
     return folder
 
 
@@ -167,7 +167,7 @@ def test_damaged_detectors_are_refused(untrained: Path, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"format": "other"}')
     with pytest.raises(CheckpointError, match="format is 'other'"):
         ObjectDetector.load(tmp_path, camera)
-    save_network(tmp_path, GoodsNetwork(NetworkConfig((8, 8, 8, 8, 16))), {})
+    save_network(tmp_path, GoodsNetwork(NetworkConfig((8, 8, 8, 8, 16))), [])
     (tmp_path / "config.json").write_text((untrained / "config.json").read_text())
     with pytest.raises(CheckpointError, match="has shape"):
         ObjectDetector.load(tmp_path, camera)

@@ -14,7 +14,7 @@ from taskprog.cli.main import CommandError
 from taskprog.cli.options import positive
 from taskprog.resources import share_dir
 from taskprog.vision.card import write_card
-from taskprog.vision.checkpoint import CheckpointError, load_network, save_network
+from taskprog.vision.checkpoint import CheckpointError, load_network, load_rounds, save_network
 from taskprog.vision.examples import make_examples
 from taskprog.vision.measure import TEST_SEED, measure
 from taskprog.vision.objective import TERMS
@@ -62,6 +62,7 @@ def _train(options: argparse.Namespace) -> int:
         raise CommandError(f"seeds from {TEST_SEED} on are for evaluation; choose a smaller one")
     try:
         start = load_network(options.start) if options.start else None
+        rounds = load_rounds(options.start) if options.start else []
     except CheckpointError as error:
         raise CommandError(str(error)) from error
     views = labelled_views(config.seed, config.views, config.looks, exact=False)
@@ -74,8 +75,9 @@ def _train(options: argparse.Namespace) -> int:
             console.print(f"step {step} of {config.steps}: {text}")
 
     network, seconds = train(config, examples, options.threads, on_step, start)
-    save_network(options.output, network, asdict(config))
-    write_card(options.output, network, config, seconds)
+    rounds.append({**asdict(config), "seconds": seconds})
+    save_network(options.output, network, rounds)
+    write_card(options.output, network, rounds)
     console.print(f"detector in {options.output}, trained in {seconds:.0f} s of CPU time")
     return 0
 

@@ -7,28 +7,32 @@ from pathlib import Path
 
 from taskprog.files import written_whole
 from taskprog.tasks.goods import CONTAINER_NAMES, GOOD_NAMES
+from taskprog.vision.checkpoint import Rounds
 from taskprog.vision.network import GoodsNetwork
-from taskprog.vision.train import TrainConfig
 
 CARD = "MODEL_CARD.md"
 WIDTH = 110
 
 
-def write_card(folder: Path, network: GoodsNetwork, config: TrainConfig, seconds: float) -> None:
-    """Write ``MODEL_CARD.md`` into a detector's folder; ``seconds`` of CPU time went into the training."""
+def write_card(folder: Path, network: GoodsNetwork, rounds: Rounds) -> None:
+    """Write ``MODEL_CARD.md`` into a detector's folder; for ``rounds`` see ``checkpoint.save_network``."""
     parameters = sum(p.numel() for p in network.parameters())
     purpose = (
         f"Finds {', '.join(GOOD_NAMES)} and {', '.join(CONTAINER_NAMES)} in colour images of the table: for "
         "each cell of 4x4 pixels of a 640x480 image a class, the place of its thing's middle, yaw and size. "
         "docs/results/detector.md has figures on unseen images."
     )
+    views = sum(one["views"] for one in rounds)
+    scenes = sum(one["views"] // one["looks"] for one in rounds)
+    steps = sum(one["steps"] for one in rounds)
+    seconds = sum(one["seconds"] for one in rounds)
     made = [
-        f"Data: {config.views} images of {config.views // config.looks} random scenes in PyBullet, rendered "
-        "with random light, colours, camera, room and table, the arm in random poses or a hand before them; "
-        "half of them at half the resolution; mirrored, and spoiled by blur, noise, exposure and compression "
-        "while training. No other images, no weights of others.",
-        f"{parameters} parameters; {config.steps} steps of {config.batch} images; {seconds:.0f} s of CPU "
-        f"time; one seed, {config.seed}. Repeatable on one machine with the same number of threads.",
+        f"Data: {views} images of {scenes} random scenes in PyBullet, rendered with random light, colours, "
+        "camera, room and table, the arm in random poses or a hand before them; half of them at half the "
+        "resolution; mirrored, and spoiled by blur, noise, exposure and compression while training. No other "
+        "images, no weights of others.",
+        f"{parameters} parameters; {steps} steps of {rounds[-1]['batch']} images; {seconds:.0f} s of CPU "
+        "time besides rendering. Repeatable on one machine with the same number of threads.",
     ]
     limits = [
         "It knows the goods of pybullet_data and containers of four colours, seen from a few centimetres and "
@@ -36,7 +40,11 @@ def write_card(folder: Path, network: GoodsNetwork, config: TrainConfig, seconds
         "Goods of less than about 10 pixels in its input of 640x480 are not found.",
         "Containers are told apart by colour alone.",
     ]
-    command = f"taskprog detector train --seed {config.seed} --views {config.views} --steps {config.steps}"
+    commands = [
+        f"taskprog detector train --seed {one['seed']} --views {one['views']} --steps {one['steps']} "
+        f"--output out/{i}" + (f" --start out/{i - 1}" if i else "")
+        for i, one in enumerate(rounds)
+    ]
     text = [
         "# Detector of goods and containers",
         "",
@@ -44,7 +52,7 @@ def write_card(folder: Path, network: GoodsNetwork, config: TrainConfig, seconds
         "",
         "## How it was made",
         "```",
-        command,
+        *commands,
         "```",
         *_bullets(made),
         "",

@@ -22,8 +22,15 @@ class CheckpointError(Exception):
     """A detector cannot be loaded; the message names what is wrong and what would be right."""
 
 
-def save_network(folder: Path, network: GoodsNetwork, training: dict[str, Any]) -> None:
-    """Write weights and configuration; each file appears whole or not at all."""
+Rounds = list[dict[str, Any]]
+
+
+def save_network(folder: Path, network: GoodsNetwork, rounds: Rounds) -> None:
+    """Write weights and configuration; each file appears whole or not at all.
+
+    Args:
+        rounds: of training, what each depended on, the first one first.
+    """
     with written_whole(folder / WEIGHTS) as partial:
         save_file({k: v.detach().contiguous() for k, v in network.state_dict().items()}, partial)
         partial.chmod(0o644)  # safetensors makes it private to its writer
@@ -32,12 +39,25 @@ def save_network(folder: Path, network: GoodsNetwork, training: dict[str, Any]) 
             "format": FORMAT,
             "classes": list(CLASSES),
             "network": asdict(network.config),
-            "training": training,
+            "training": rounds,
         },
         indent=2,
     )
     with written_whole(folder / CONFIG) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
+
+
+def load_rounds(folder: Path) -> Rounds:
+    """How a detector was trained; see ``save_network``.
+
+    Raises:
+        CheckpointError: its configuration is missing or damaged.
+    """
+    path = folder / CONFIG
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["training"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: not a detector's configuration: {error!r}") from error
 
 
 def load_network(folder: Path) -> GoodsNetwork:

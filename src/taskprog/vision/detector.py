@@ -21,7 +21,7 @@ from taskprog.vision.examples import azimuth
 from taskprog.vision.grid import MULTIPLE, STRIDE, Grid
 from taskprog.vision.grouping import Group, group, joined, median
 from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
-from taskprog.vision.network import GoodsNetwork
+from taskprog.vision.network import GoodsNetwork, quick
 from taskprog.vision.top_view import top_view
 
 Floats = NDArray[np.float64]
@@ -31,6 +31,7 @@ SQUARE = ("lego", "jenga")  # rectangles as seen from above
 NOBODY = -1
 APART = 0.012  # metres: middles of two goods are not nearer
 ALONG = 0.35  # of a good's length: pieces of it may say that its middle is so far apart
+MIN_SEEN = 0.08  # share of a good; of less, little can be said
 PIECES = 1.3  # pieces of one good together are seen as no more than that, as a share of it
 # Where middles of things may be: over the table, or a little beside it.
 REGION = Region((0.15, 1.05), (-0.70, 0.70), (TABLE_HEIGHT - 0.02, TABLE_HEIGHT + 0.45))
@@ -97,7 +98,7 @@ class ObjectDetector:
         """
         self._check(rgb, depth)
         image = self._grid.padded(self._grid.scaled(rgb)[self._skipped * STRIDE :])
-        with torch.inference_mode():
+        with torch.inference_mode(), quick():
             pixels = torch.from_numpy(np.ascontiguousarray(image)).float().mul_(1 / 255)
             output = self._network(pixels[None].permute(0, 3, 1, 2))  # channels last, without a copy
             values = output[0].permute(1, 2, 0).numpy()
@@ -110,7 +111,7 @@ class ObjectDetector:
         found = self._whole(groups, surface)
         if depth is not None:
             found = self._refined(found, groups, depth)
-        return [d for d in found if d.confidence >= MIN_CONFIDENCE and _inside(d.position)]
+        return [d for d in found if _credible(d)]
 
     def _check(self, rgb: NDArray[np.uint8], depth: NDArray[np.float32] | None) -> None:
         shape = (self.camera.height, self.camera.width)
@@ -222,10 +223,11 @@ def _same(a: Detection, b: Detection) -> bool:
     return bool(np.linalg.norm(a.position - b.position) < reach)
 
 
-def _inside(position: Floats) -> bool:
-    """Whether a thing can be there; never where a position is NaN."""
-    x, y, z = position.tolist()
-    return REGION.contains((x, y, z))
+def _credible(detection: Detection) -> bool:
+    """Whether it is sure enough, enough of it is seen, and a thing can be there (never at NaN)."""
+    x, y, z = detection.position.tolist()
+    sure = detection.confidence >= MIN_CONFIDENCE and detection.seen >= MIN_SEEN
+    return sure and REGION.contains((x, y, z))
 
 
 def _valid(depth: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -90,5 +90,12 @@ class GoodsNetwork(nn.Module):
                 module.fuse()
 
 
+def quick() -> torch.autocast:
+    """A context for the network: bfloat16, twice as fast, where the processor multiplies it; else float32."""
+    known = torch.cpu.get_capabilities()
+    able = bool(known.get("avx512_bf16") or known.get("amx_bf16"))
+    return torch.autocast("cpu", torch.bfloat16, enabled=able)
+
+
 def _up(x: Tensor) -> Tensor:
     return interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)

@@ -12,7 +12,7 @@ from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
 from taskprog.vision.network import BEYOND, DEPTHS, FOURFOLD, OFFSET, PIXELS, SIZE, SIZES, TWICE
 
 TERMS = ("class", "offset", "beyond", "yaw", "size")
-SHARES = (1.0, 5.0, 1.0, 0.5, 0.25)
+SHARES = (1.0, 3.0, 1.0, 0.5, 0.25)
 THING_WEIGHT = 3.0  # of a good's cells against those of containers and background, which are many
 CONTAINER_WEIGHT = 0.3  # of a container's cells against a good's, where poses count
 FAR_BEYOND = 0.15  # metres; a cell that is farther from its thing's middle shows something else
