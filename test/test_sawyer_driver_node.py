@@ -123,6 +123,8 @@ def client(ros: RosWorld, network: FakeNetwork, driver: SawyerDriverNode) -> Cli
 def test_it_shows_the_robot_and_never_enables_it_by_itself(client: Client, network: FakeNetwork) -> None:
     wait_until(lambda: "right_gripper_l_finger" in client.frames, "frames")
     wait_until(lambda: client.description.startswith("<?xml"), "the description")
+    # The robot tells of its gripper in messages of their own.
+    wait_until(lambda: set(GRIPPER_JOINTS) <= client.joints.keys(), "the gripper's joints")
     assert [client.joints[name] for name in ARM_JOINTS] == pytest.approx(NEUTRAL.tolist())
     assert gripper_width({n: client.joints[n] for n in GRIPPER_JOINTS}) == pytest.approx(0.0572, abs=1e-3)
     wait_until(lambda: client.status.startswith("DISABLED"), "the diagnosis")
