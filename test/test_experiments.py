@@ -250,6 +250,7 @@ def measured(n: int, successes: int, **causes: int) -> Output:
             "n": n,
             "successes": successes,
             "rate": successes / n,
+            "met": (successes + n) / (2 * n),
             "causes": spaced,
             "details": {"pick: another object": n - successes},
             "decisions": 10.0 * n,
@@ -283,6 +284,7 @@ def test_rows_pool_the_seeds(tmp_path: Path) -> None:
     assert result["missing_seeds"] == [2]
     assert result["causes"] == {"wrong scope": 16, "no return": 4}
     assert result["decisions"] == (1000 * 100 + 3000 * 300) / 400
+    assert result["met"] == pytest.approx((0.95 * 100 + 590 / 600 * 300) / 400, abs=1e-6)
     assert result["cpu_seconds"] == 3.0
     assert pooled(Row({}, {0: Unit("never", add, Sum(0, 0))}), store) is None
 
@@ -339,9 +341,15 @@ def test_every_figure_has_a_picture(name: str, tmp_path: Path) -> None:
     if name == "cost":
         labels: dict[str, str | int] = {"family": "block_stacking", "model": "NTP", "tasks": 50}
         rows = [kept_row(store, labels, {0: trained, 1: trained})]
-    figure = Figure(name, "Title", (), rows, costs=name == "cost")
+    pieces = "objects in their containers" if name == "fig6" else ""
+    across = "objects" if name == "fig6" else ""
+    figure = Figure(name, "Title", (), rows, across, costs=name == "cost", pieces=pieces)
     path = draw(write_figure(figure, store, tmp_path / "results", "taskprog paper"))
     assert path is not None
     assert path.read_bytes().startswith(b"\x89PNG")
     write_page(tmp_path / "results", tmp_path / "page.md", TITLE, INTRODUCTION, tuple(FIGURES))
-    assert "| NTP" in (tmp_path / "page.md").read_text().replace("block_stacking | ", "")
+    page = (tmp_path / "page.md").read_text()
+    assert "| NTP" in page.replace("block_stacking | ", "")
+    if name == "fig6":  # of 20 tasks 12 were done; of their objects, 16 in 20 lay right
+        assert "| NTP | 20 | 60.0 (38.7–78.1) | 60.0 (38.7–78.1) |" in page
+        assert "| NTP | 20 | 80.0 | 80.0 |" in page

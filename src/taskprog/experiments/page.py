@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +48,23 @@ def _section(figure: dict[str, Any], picture: str) -> list[str]:
     if figure["costs"]:
         lines += _costs(rows, labels)
     elif across:
-        lines += _pivots(rows, labels, across, apart) + _failures(rows, labels, across, apart)
+        lines += _pivots(rows, labels, across, apart, _rate)
+        if figure["pieces"]:
+            lines += [f"The share of {figure['pieces']} at the end, whether or not all were:", ""]
+            lines += _pivots(rows, labels, across, apart, _met)
+        lines += _failures(rows, labels, across, apart)
     else:
         lines += _list(rows, labels) + _failures(rows, labels, across, apart)
     return lines + _missing(figure)
 
 
-def _pivots(rows: Rows, labels: Sequence[str], across: str, apart: str) -> list[str]:
-    """Tables with a column for each value of ``across``, one table for each value of ``apart``."""
+def _pivots(
+    rows: Rows, labels: Sequence[str], across: str, apart: str, shown_of: Callable[[dict[str, Any]], str]
+) -> list[str]:
+    """Tables with a column for each value of ``across``, one table for each value of ``apart``.
+
+    ``shown_of`` says what of a row is shown in its cell.
+    """
     lines: list[str] = []
     for part in dict.fromkeys(row.get(apart, "") for row in rows):
         chosen = [row for row in rows if row.get(apart, "") == part]
@@ -68,7 +77,7 @@ def _pivots(rows: Rows, labels: Sequence[str], across: str, apart: str) -> list[
         for group in groups:
             cells = {row[across]: row for row in chosen if tuple(row[name] for name in names) == group}
             n = "/".join(dict.fromkeys(str(cell["n"]) for cell in cells.values()))
-            shown = [_rate(cells[column]) if column in cells else "" for column in columns]
+            shown = [shown_of(cells[column]) if column in cells else "" for column in columns]
             lines.append(_line([*map(str, group), n, *shown]))
         lines.append("")
     return lines
@@ -131,6 +140,10 @@ def _counts(counts: Sequence[tuple[str, int]]) -> str:
 def _rate(row: dict[str, Any]) -> str:
     low, high = row["interval"]
     return f"{100 * row['rate']:.1f} ({100 * low:.1f}–{100 * high:.1f})"
+
+
+def _met(row: dict[str, Any]) -> str:
+    return f"{100 * row['met']:.1f}"
 
 
 def _header(names: Sequence[str]) -> list[str]:

@@ -73,32 +73,39 @@ def block_stacking(figure: dict[str, Any]) -> Any:
 
 
 def orders(figure: dict[str, Any]) -> Any:
-    """Figure 6: success over the number of objects, a group of bars for each number."""
+    """Figure 6: success over the number of objects, a group of bars for each number, of tasks and of objects."""
     from matplotlib import pyplot
 
     rows = figure["rows"]
-    styles = _styles(row["model"] for row in rows)
     counts = sorted({row["objects"] for row in rows})
+    picture, (whole, single) = pyplot.subplots(1, 2, figsize=(13, 4.6), sharey=True, layout="constrained")
+    _bars(whole, rows, counts, "rate")
+    _bars(single, rows, counts, "met")
+    single.axhline(PAPER_ORDERS, label="paper (text): NTP over 90 %", **PAPER_STYLE)
+    flat = [(counts.index(count) + 0.35, rate) for count, rate in PAPER_FLAT if count in counts]
+    if flat:  # over the bars of the flat models, the last two
+        words = "paper (text): flat models, about 40 % down to about 25 %"
+        single.plot(*zip(*flat, strict=True), "*", label=words, **PAPER_POINT)
+    for panel, title in ((whole, "tasks done whole"), (single, figure["pieces"])):
+        panel.set_xticks(range(len(counts)), [str(count) for count in counts])
+        _finish(panel, title, "number of objects")
+    whole.set_ylabel("share")
+    _legend_below(picture, [whole, single])
+    return picture
+
+
+def _bars(panel: Any, rows: Sequence[dict[str, Any]], counts: Sequence[int], value: str) -> None:
+    """A group of bars for each number of objects, a bar for each model; with intervals, if of rates."""
+    styles = _styles(row["model"] for row in rows)
     width = 0.84 / len(styles)
-    picture, panel = pyplot.subplots(figsize=(9, 4.6), layout="constrained")
     for index, (model, style) in enumerate(styles.items()):
         bars = {row["objects"]: row for row in rows if row["model"] == model}
         places = [k - 0.42 + (index + 0.5) * width for k, count in enumerate(counts) if count in bars]
         chosen = [bars[count] for count in counts if count in bars]
-        panel.bar(places, [row["rate"] for row in chosen], width, color=style["color"], label=model)
-        panel.errorbar(
-            places, [row["rate"] for row in chosen], _errors(chosen), fmt="none", ecolor="#333333", lw=0.9
-        )
-    panel.axhline(PAPER_ORDERS, label="paper (text): NTP over 90 %", **PAPER_STYLE)
-    flat = [(counts.index(count) + 0.42 - width, rate) for count, rate in PAPER_FLAT if count in counts]
-    if flat:  # over the bars of the flat models, the last two
-        words = "paper (text): flat models, about 40 % down to about 25 %"
-        panel.plot(*zip(*flat, strict=True), "*", label=words, **PAPER_POINT)
-    panel.set_xticks(range(len(counts)), [str(count) for count in counts])
-    _finish(panel, "", "number of objects")
-    panel.set_ylabel("success rate")
-    _legend_below(picture, [panel])
-    return picture
+        heights = [row[value] for row in chosen]
+        panel.bar(places, heights, width, color=style["color"], label=model)
+        if value == "rate":
+            panel.errorbar(places, heights, _errors(chosen), fmt="none", ecolor="#333333", lw=0.9)
 
 
 def one_bar_a_row(figure: dict[str, Any]) -> Any:

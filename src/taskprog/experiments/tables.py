@@ -34,6 +34,8 @@ class Figure:
         across: the label whose values are a table's columns; "" for a table of one column.
         apart: the label with a table for each of its values; "" for one table.
         costs: the rows are of training units, their figures are costs.
+        pieces: what the share of relations that hold at the end counts, such as "objects in their
+            containers", where that is worth a table; "" where it is not.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Figure:
     across: str = ""
     apart: str = ""
     costs: bool = False
+    pieces: str = ""
 
     @property
     def units(self) -> list[Unit]:
@@ -67,6 +70,7 @@ def write_figure(figure: Figure, store: Store, folder: Path, command: str) -> Pa
         "across": figure.across,
         "apart": figure.apart,
         "costs": figure.costs,
+        "pieces": figure.pieces,
         "rows": [{**row.labels, **figures} for row, figures in rows if figures is not None],
         "cpu_minutes": round(cpu_seconds(figure.units, store) / 60, 1),
         "missing": [row.labels for row, figures in rows if figures is None],
@@ -92,15 +96,16 @@ def pooled(row: Row, store: Store) -> dict[str, Any] | None:
     n = sum(int(part["n"]) for part in parts)
     successes = sum(part["successes"] for part in parts)
 
-    def mean(name: str) -> float:
+    def mean(name: str, digits: int = 2) -> float:
         total: float = sum(part[name] * part["n"] for part in parts)
-        return round(total / n, 2)
+        return round(total / n, digits)
 
     return {
         "n": n,
         "successes": successes,
         "rate": round(successes / n, 6),
         "interval": _rounded(wilson(successes, n)),
+        **({"met": mean("met", 6)} if all("met" in part for part in parts) else {}),
         "seeds": {
             str(seed): {name: result["figures"][name] for name in ("n", "successes", "rate")}
             for seed, result in found.items()

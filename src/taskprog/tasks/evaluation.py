@@ -51,7 +51,8 @@ class Episode:
         cause: one of ``CAUSES``: the first decision that was not the expert's; empty on success.
         detail: more of it in words, such as "pick: move_to with another object".
         message: how the run ended.
-        unmet: relations that did not hold at the end.
+        relations: of the task: every object of order fulfilment has one, every placement of a stack.
+        unmet: those that did not hold at the end.
         mishaps: what went wrong in the world.
     """
 
@@ -61,6 +62,7 @@ class Episode:
     cause: str
     detail: str
     message: str
+    relations: int
     unmet: tuple[str, ...]
     mishaps: tuple[str, ...]
     decisions: int
@@ -149,6 +151,7 @@ def _episode(
         fault.cause,
         fault.detail,
         result.message,
+        len(world.relations),
         unmet,
         tuple(world.mishaps),
         result.steps,
@@ -178,12 +181,16 @@ def wilson(successes: int, n: int, z: float = 1.96) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Summary:
-    """Figures over episodes; ``causes`` and ``details`` count failures, the most frequent detail first."""
+    """Figures over episodes; ``causes`` and ``details`` count failures, the most frequent detail first.
+
+    ``met`` is the share of all episodes' relations that held at the end, returned by itself or not.
+    """
 
     n: int
     successes: int
     rate: float
     interval: tuple[float, float]
+    met: float
     causes: dict[str, int]
     details: dict[str, int]
     decisions: float  # mean an episode
@@ -207,6 +214,7 @@ class Summary:
             successes,
             successes / n,
             wilson(successes, n),
+            1 - sum(len(e.unmet) for e in episodes) / max(1, sum(e.relations for e in episodes)),
             {cause: causes[cause] for cause in CAUSES if causes[cause]},
             dict(Counter(e.detail for e in failures if e.detail).most_common()),
             sum(e.decisions for e in episodes) / n,

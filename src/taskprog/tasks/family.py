@@ -48,6 +48,10 @@ class World(Domain, Protocol):
 
     mishaps: list[str]
 
+    @property
+    def relations(self) -> Sequence[tuple[int, int]]:
+        """Of the world's task: bodies (a, b), a is to be on or in b."""
+
     def unmet(self) -> list[str]:
         """The relations of the world's task that do not hold, such as "red>blue"; empty on success."""
 
