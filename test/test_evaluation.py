@@ -345,7 +345,7 @@ def test_a_summary_counts_causes_and_details() -> None:
     assert summary.interval == wilson(1, 4)
     assert {e.relations for e in episodes} == {len(TASK.named)}
     unmet = sum(len(e.unmet) for e in episodes)
-    assert 0 < unmet
+    assert unmet > 0
     assert summary.met == pytest.approx(1 - unmet / (4 * len(TASK.named)))
     assert summary.causes == {"wrong program": 1, "wrong argument": 2}
     assert summary.details == {

@@ -8,12 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from taskprog.experiments.npi import (
-    FIGURES,
-    FULL,
-    QUICK,
+from taskprog.experiments.npi import FIGURES, FULL, QUICK, Experiments
+from taskprog.experiments.npi_work import (
     Computing,
-    Experiments,
     compute,
     extend,
     train,
@@ -80,7 +77,7 @@ def test_figures_have_tables_and_pictures(tmp_path: Path) -> None:
         assert picture.is_file()
     write_page(results, tmp_path / "results.md", "Experiments", ("Words.",), tuple(FIGURES))
     page = (tmp_path / "results.md").read_text()
-    assert "| NPI, addition | 10 | 100.0 (72.2–100.0) |" in page
+    assert "| sums of 10 digits | NPI, addition | 10 | 100.0 (72.2–100.0) |" in page
     assert page.count("![") == len(FIGURES)
     assert json.loads((results / "addition.json").read_text())["across"] == "digits"
 

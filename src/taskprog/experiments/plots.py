@@ -73,7 +73,7 @@ def block_stacking(figure: dict[str, Any]) -> Any:
 
 
 def orders(figure: dict[str, Any]) -> Any:
-    """Figure 6: success over the number of objects, a group of bars for each number, of tasks and of objects."""
+    """Figure 6: shares of tasks and of objects, a group of bars for each number of objects."""
     from matplotlib import pyplot
 
     rows = figure["rows"]
@@ -206,6 +206,7 @@ PAINTERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "addition": over_a_number,
     "sorting": over_a_number,
     "samples": over_a_number,
+    "poses": over_a_number,
     "together": one_bar_a_row,
     "robot": one_bar_a_row,
     "npi_cost": program_curves,

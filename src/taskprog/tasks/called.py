@@ -118,6 +118,10 @@ class CalledTasks:
         others' two arguments; whether the first is held, something is, the gripper is closed."""
         return (*(len(STEP),) * self.steps, len(TOOL), len(TOOL), 2, 2, 2)
 
+    @property
+    def album(self) -> None:
+        """See ``Environment``: there are no pictures."""
+
     @cached_property
     def tasks(self) -> Sequence[Task]:
         """What problems are drawn from."""

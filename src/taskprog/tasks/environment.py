@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from taskprog.machine import Budget, Call, Domain, Library, Planner
 from taskprog.machine.op import Argument
@@ -29,6 +31,18 @@ class Problem(NamedTuple, Generic[Place]):
     budget: Budget
 
 
+@dataclass(frozen=True)
+class Album:
+    """Pictures of ``size`` (height, width), which are made when they are first looked at.
+
+    Attributes:
+        make: returns them, (P, height, width, 3) uint8, RGB; the same each time.
+    """
+
+    size: tuple[int, int]
+    make: Callable[[], NDArray[np.uint8]]
+
+
 class Environment(Protocol):
     """A kind of problems as planners know it. Implementations are frozen dataclasses.
 
@@ -37,7 +51,9 @@ class Environment(Protocol):
         kind: what environments have in common whose programs of one name are the same, and what they see.
         library: its operations.
         words: that arguments are made of; numbers among them are written as Python writes them.
-        sizes: number of symbols that each value of a view may be.
+        sizes: number of symbols that each value of a view may be, but a picture's number.
+        album: pictures, one of which is seen beside the symbols; the last value of a view is its number,
+            which planners use for nothing else. None where nothing is seen in pictures.
     """
 
     @property
@@ -50,6 +66,8 @@ class Environment(Protocol):
     def words(self) -> tuple[str, ...]: ...
     @property
     def sizes(self) -> tuple[int, ...]: ...
+    @property
+    def album(self) -> Album | None: ...
 
     def problem(self, rng: np.random.Generator, length: int, program: str | None = None) -> Problem[Any]:
         """A random problem of a length for a program, the root by default.

@@ -25,7 +25,7 @@ FORMAT = "taskprog-npi/1"
 
 def new_model(config: NPIConfig, table: ProgramTable) -> NPIModel:
     """An untrained model for a program table."""
-    return NPIModel(config, table.sizes, table.callees, len(table.words), table.arguments)
+    return NPIModel(config, table.sizes, table.albums, table.callees, len(table.words), table.arguments)
 
 
 def describe_table(table: ProgramTable) -> dict[str, Any]:

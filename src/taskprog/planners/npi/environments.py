@@ -10,6 +10,7 @@ from taskprog.tasks.called import CalledTasks
 from taskprog.tasks.carrying import TEST, TRAIN
 from taskprog.tasks.environment import Environment
 from taskprog.tasks.order_fulfilment import OrderFulfilment
+from taskprog.tasks.pose.canonical import CanonicalPose
 from taskprog.tasks.scratch_pad.addition import Addition
 from taskprog.tasks.scratch_pad.sorting import Sorting
 
@@ -19,6 +20,8 @@ USUAL: tuple[Environment, ...] = (
     Sorting(),
     Sorting(recursive=True),
     Sorting(maximum=True),
+    CanonicalPose(),
+    CanonicalPose(unseen=True),
     *(CalledTasks(BlockStacking(), 6, 1000, half) for half in (TRAIN, TEST)),
     *(CalledTasks(OrderFulfilment(), 4, 4, half) for half in (TRAIN, TEST)),
 )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from taskprog.planners.npi.config import LAYERS, NPIConfig
+from taskprog.tasks.environment import Album
 
 NEVER = -1e4  # logit of what cannot be
 
@@ -40,6 +41,7 @@ class NPIModel(nn.Module):
 
     Args:
         sizes: number of symbols that each value seen may be, by kind of environment.
+        albums: the pictures that are seen beside them, of kinds that have some.
         callees: (N, N + 1), see ``ProgramTable``.
         words: V; arguments: A.
     """
@@ -48,6 +50,7 @@ class NPIModel(nn.Module):
         self,
         config: NPIConfig,
         sizes: Mapping[str, tuple[int, ...]],
+        albums: Mapping[str, Album],
         callees: NDArray[np.bool_],
         words: int,
         arguments: int,
@@ -59,7 +62,10 @@ class NPIModel(nn.Module):
         self.callees: Tensor
         self.register_buffer("callees", torch.from_numpy(callees), persistent=False)
         self.encoders = nn.ModuleDict(
-            {name: StateEncoder(config, each, words, arguments) for name, each in sizes.items()}
+            {
+                name: StateEncoder(config, each, words, arguments, albums.get(name))
+                for name, each in sizes.items()
+            }
         )
         self.program_memory = nn.Parameter(torch.randn(rows, config.program))  # M^prog (N, P), equation 4
         # M^key (N, K), equation 4. One row more is "no call", for a program that ends without a last one.
@@ -75,7 +81,7 @@ class NPIModel(nn.Module):
         Args:
             environment: kind of the one that they are in.
             program: (B,) rows of the programs; args: (B, A) words they were called with.
-            values: (B, T, S) symbols seen.
+            values: (B, T, S) symbols seen, the last one a picture's number where there are pictures.
         """
         state = self.encoders[environment](values, args)
         embedding = self.program_memory[program].unsqueeze(1).expand(-1, values.shape[1], -1)
@@ -87,26 +93,68 @@ class NPIModel(nn.Module):
 
 
 class StateEncoder(nn.Module):
-    """f_enc, equation 1: s = f_enc(e, a), an MLP on one-hot symbols and arguments.
+    """f_enc, equation 1: s = f_enc(e, a), an MLP on one-hot symbols, arguments and a picture's features.
 
     The first layer of an MLP on one-hot vectors is a sum of embeddings, which is quicker.
+
+    Attributes:
+        album: where pictures are looked up; None where there are none.
     """
 
-    def __init__(self, config: NPIConfig, sizes: tuple[int, ...], words: int, arguments: int):
+    def __init__(
+        self, config: NPIConfig, sizes: tuple[int, ...], words: int, arguments: int, album: Album | None
+    ):
         super().__init__()
         counts = [*sizes, *(words,) * arguments]
+        self.symbols = len(sizes)
         self.first: Tensor
         self.register_buffer("first", torch.tensor([0, *np.cumsum(counts)[:-1].tolist()]), persistent=False)
         self.embedding = nn.Parameter(torch.randn(sum(counts), config.encoder) / len(counts) ** 0.5)
         self.bias = nn.Parameter(torch.zeros(config.encoder))
         self.second = nn.Linear(config.encoder, config.state)
+        self.album = album
+        if album is not None:
+            self.eye = Eye(album.size, config.encoder)
 
     def forward(self, values: Tensor, args: Tensor) -> Tensor:
         """Symbols (B, T, S) and words (B, A) to states (B, T, D)."""
-        symbols = self.embedding[values + self.first[: values.shape[-1]]].sum(-2)
-        words = self.embedding[args + self.first[values.shape[-1] :]].sum(-2).unsqueeze(1)
-        state: Tensor = self.second(torch.relu(symbols + words + self.bias))
+        symbols = self.embedding[values[..., : self.symbols] + self.first[: self.symbols]].sum(-2)
+        words = self.embedding[args + self.first[self.symbols :]].sum(-2).unsqueeze(1)
+        seen = symbols + words + self.bias
+        if self.album is not None:
+            seen = seen + self._looked(values[..., -1])
+        state: Tensor = self.second(torch.relu(seen))
         return state
+
+    def _looked(self, numbers: Tensor) -> Tensor:
+        """Features (..., encoder) of the pictures of these numbers, each of which is looked at once."""
+        assert self.album is not None
+        different, which = torch.unique(numbers, return_inverse=True)
+        pictures = torch.from_numpy(self.album.make()[different.numpy()])
+        features: Tensor = self.eye(pictures)[which]
+        return features
+
+
+class Eye(nn.Module):
+    """Three convolutions with stride 2, as the paper has them (section 4.3), and a linear layer."""
+
+    def __init__(self, size: tuple[int, int], features: int):
+        super().__init__()
+        self.convolutions = nn.Sequential()
+        for before, after, kernel in ((3, 16, 5), (16, 32, 3), (32, 32, 3)):
+            self.convolutions += nn.Sequential(
+                nn.Conv2d(before, after, kernel, stride=2, padding=kernel // 2), nn.ReLU()
+            )
+        height, width = (-(-side // 8) for side in size)
+        # Features of pictures differ little at first; unscaled, it takes long until they count.
+        self.linear = nn.Sequential(nn.Linear(32 * height * width, features), nn.LayerNorm(features))
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Pictures (P, height, width, 3) uint8 to (P, features)."""
+        planes = pictures.permute(0, 3, 1, 2).float()
+        planes = (planes - planes.mean((2, 3), keepdim=True)) / planes.std((1, 2, 3), keepdim=True)
+        result: Tensor = self.linear(self.convolutions(planes).flatten(1))
+        return result
 
 
 class Core(nn.Module):

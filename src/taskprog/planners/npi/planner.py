@@ -32,7 +32,7 @@ class NPIPlanner:
     """
 
     def __init__(self, model: NPIModel, table: ProgramTable, environment: Environment):
-        self._step = Stepper(model, environment.kind)
+        self._step = Stepper(model, environment)
         self._table = table
         self._view = environment.view
         self._rows = {op: table.row(environment, op) for op in environment.library.values()}

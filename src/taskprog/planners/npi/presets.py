@@ -8,7 +8,7 @@ from taskprog.planners.npi.dataset import Practice
 from taskprog.planners.npi.seq2seq import Seq2SeqConfig
 from taskprog.planners.npi.train import TrainConfig
 
-ADDITION, SORTING, MAXIMUM, MULTI = "addition", "sorting", "maximum", "multi"
+ADDITION, SORTING, MAXIMUM, POSES, MULTI = "addition", "sorting", "maximum", "poses", "multi"
 RECURSIVE = "_recursive"
 STACKING, ORDERS = "block_stacking_by_call", "order_fulfilment_by_call"
 MODELS = {
@@ -16,7 +16,8 @@ MODELS = {
     ADDITION + RECURSIVE: "NPI, addition, recursive traces",
     SORTING: "NPI, bubble sort",
     SORTING + RECURSIVE: "NPI, bubble sort, recursive traces",
-    MULTI: "NPI, addition and bubble sort in one core",
+    POSES: "NPI, poses",
+    MULTI: "NPI, all three in one core",
     STACKING: "NPI, block stacking by call",
     ORDERS: "NPI, order fulfilment by call",
 }
@@ -24,13 +25,15 @@ MODELS = {
 ADDITIONS, ADDITION_LENGTHS = 32, tuple(range(1, 21))
 SORTS, SORT_LENGTHS = 64, tuple(range(2, 21))
 SHIFTS, SHIFT_LENGTHS = 16, (5, 10)  # of RSHIFT by itself, which no addition calls
-STEPS = {ADDITION: 1500, SORTING: 500, MULTI: 1200, STACKING: 1500, ORDERS: 1000}
+TURNS, TURN_LENGTHS = 150, tuple(range(1, 15))  # problems with poses so many turns apart
+STEPS = {ADDITION: 1500, SORTING: 500, POSES: 800, MULTI: 1500, STACKING: 1500, ORDERS: 1000}
 # Of the problems that a training is checked on at its end: as long as it saw, and longer.
 CHECK_LENGTHS = {
     ADDITION: (20, 100),
     ADDITION + RECURSIVE: (20, 100),
     SORTING: (20, 40),
     SORTING + RECURSIVE: (20, 40),
+    POSES: (4, 10),
     STACKING: (1,),
     ORDERS: (1,),
 }
@@ -48,7 +51,7 @@ def configuration(model: str, seed: int, quick: bool = False) -> TrainConfig:
     if model not in MODELS:
         raise KeyError(model)
     kind = model.removesuffix(RECURSIVE)
-    names = (ADDITION, SORTING) if model == MULTI else (model,)
+    names = (ADDITION, SORTING, POSES) if model == MULTI else (model,)
     practices: list[Practice] = []
     for index, name in enumerate(names):
         if name.startswith(ADDITION):
@@ -56,6 +59,8 @@ def configuration(model: str, seed: int, quick: bool = False) -> TrainConfig:
             practices.append(Practice(index, SHIFT_LENGTHS, SHIFTS, "RSHIFT"))
         elif name.startswith(SORTING):
             practices.append(Practice(index, SORT_LENGTHS, SORTS))
+        elif name == POSES:
+            practices.append(Practice(index, TURN_LENGTHS, TURNS))
         else:  # a task has no length; it comes again from other starts
             practices.append(Practice(index, (1,), STARTS[name]))
     steps = round(STEPS[kind] * (QUICK if quick else 1.0))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from taskprog.planners.npi.config import LAYERS
-from taskprog.planners.npi.model import NPIModel
+from taskprog.planners.npi.model import NPIModel, StateEncoder
+from taskprog.tasks.environment import Environment
 
 
 @dataclass
@@ -24,13 +27,12 @@ class Answer:
 
 
 class Stepper:
-    """A model's present weights for one kind of environment; training may go on meanwhile."""
+    """A model's present weights for one environment; training may go on meanwhile."""
 
-    def __init__(self, model: NPIModel, environment: str):
+    def __init__(self, model: NPIModel, environment: Environment):
         w = {name: value.detach().clone() for name, value in model.state_dict().items()}
-        self._encoder = model.encoders[environment]
-        names = [name for name in w if name.startswith(f"encoders.{environment}.")]
-        self._encoding = {name.removeprefix(f"encoders.{environment}."): w[name] for name in names}
+        self._encoder = copy.deepcopy(cast(StateEncoder, model.encoders[environment.kind]))
+        self._encoder.album = environment.album
         self._programs = w["program_memory"]
         self._fuse = [(w[f"core.fuse.{i}.weight"], w[f"core.fuse.{i}.bias"]) for i in (0, 2)]
         self._cells = [_cell(w, layer) for layer in range(LAYERS)]
@@ -50,8 +52,7 @@ class Stepper:
     @torch.inference_mode()
     def __call__(self, program: Tensor, args: Tensor, values: Tensor, memory: Tensor) -> Answer:
         """Decide for rows of programs (B,), words (B, A), symbols (B, S) and memories (B, 2 LAYERS, M)."""
-        inputs = (values.unsqueeze(1), args)
-        state = torch.func.functional_call(self._encoder, self._encoding, inputs).squeeze(1)
+        state = self._encoder(values.unsqueeze(1), args).squeeze(1)
         hidden = torch.cat([state, self._programs[program]], 1)
         hidden = F.linear(F.relu(F.linear(hidden, *self._fuse[0])), *self._fuse[1])
         after = []

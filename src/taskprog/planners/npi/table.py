@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from taskprog.machine import Op, OpKind
 from taskprog.machine.op import Argument
 from taskprog.planners.npi.config import ARGUMENTS
-from taskprog.tasks.environment import Environment
+from taskprog.tasks.environment import Album, Environment
 
 NO_WORD = "-"  # of calls that have fewer arguments
 
@@ -52,6 +52,11 @@ class ProgramTable:
     def sizes(self) -> Mapping[str, tuple[int, ...]]:
         """What is seen in each kind of environment, see ``Environment.sizes``."""
         return {e.kind: e.sizes for e in self.environments}
+
+    @cached_property
+    def albums(self) -> Mapping[str, Album]:
+        """The pictures that are trained on, of each kind of environment that has some."""
+        return {e.kind: e.album for e in reversed(self.environments) if e.album is not None}
 
     @cached_property
     def callees(self) -> NDArray[np.bool_]:

@@ -49,6 +49,9 @@ QUICK_STEPS = {RELATIONAL: 1000, NTP: 1000, NO_SCOPE: 800, NTP_GRU: 600, FLAT: 8
 # Training tasks of shipped policies.
 USUAL_TASKS = 100
 TASKS = {"block_stacking": 1000, "order_fulfilment": 4, "table_cleanup": 100}
+# Share of the recordings that show a task in an order of their own. A task of order fulfilment is a map, in
+# which order its categories are shown is no part of it: with one order a map, that gives the map away.
+REORDERED = {"order_fulfilment": 1.0}
 
 
 def configuration(family: str, model: str, tasks: int, seed: int, quick: bool = False) -> TrainConfig:
@@ -76,7 +79,7 @@ def configuration(family: str, model: str, tasks: int, seed: int, quick: bool = 
         steps=(QUICK_STEPS if quick else STEPS)[model],
         videos=16,
         decisions=(1 if chosen.flat else 4) if chosen.recurrent else 12,
-        data=DataConfig(trials=max(1, RECORDINGS // tasks)),
+        data=DataConfig(max(1, RECORDINGS // tasks), REORDERED.get(family, 0.0)),
         model=chosen,
     )
 

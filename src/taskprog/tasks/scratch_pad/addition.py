@@ -164,6 +164,10 @@ class Addition:
         """See ``Environment``: the four cells under the pointers."""
         return (BLANK + 1,) * len(ROWS)
 
+    @property
+    def album(self) -> None:
+        """See ``Environment``: there are no pictures."""
+
     def of(self, first: str, second: str, program: str | None = None) -> Problem[AdditionPad]:
         """The problem of two given numbers, or another program on their pad.
 

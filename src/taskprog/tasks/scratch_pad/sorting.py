@@ -145,6 +145,10 @@ class Sorting:
         """See ``Environment``: the values at pointers 1 and 2, and of all three if they are at an end."""
         return (len(DIGITS), len(DIGITS), 4, 4, 4)
 
+    @property
+    def album(self) -> None:
+        """See ``Environment``: there are no pictures."""
+
     def of(self, words: Sequence[str]) -> Problem[SortingPad]:
         """The problem of given digits.
 
