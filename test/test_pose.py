@@ -11,7 +11,7 @@ import torch
 
 from taskprog.machine import Call, CancelToken, Machine, OutcomeCode, RunCode
 from taskprog.planners.npi.config import NPIConfig
-from taskprog.planners.npi.model import Eye
+from taskprog.planners.npi.model import Eye, StateEncoder
 from taskprog.planners.npi.presets import configuration
 from taskprog.planners.npi.train import Trainer, make_recordings
 from taskprog.tasks.pose.canonical import (
@@ -41,7 +41,7 @@ def noiseless(shape: Shape, azimuth: float, elevation: float) -> np.ndarray:
 
 
 def test_the_camera_goes_around_and_above() -> None:
-    """A red block in front (x), a green one at the left (y), a blue one above (z), seen from where each is."""
+    """A red block in front (x), a green one at the left (y), a blue one above (z)."""
     parts = tuple(
         Part(middle, (0.2, 0.2, 0.2), colour)
         for middle, colour in (((0.8, 0, 0.3), RED), ((0, 0.8, 0.3), GREEN), ((0, 0, 1.0), BLUE))
@@ -50,7 +50,8 @@ def test_the_camera_goes_around_and_above() -> None:
 
     def columns(picture: np.ndarray, channel: int) -> np.ndarray:
         strength = picture[..., channel] - picture.sum(-1) / 3
-        return np.argwhere(strength > 20).mean(0)  # row, column
+        row_and_column: np.ndarray = np.argwhere(strength > 20).mean(0)
+        return row_and_column
 
     front = noiseless(shape, 0, 0)
     assert columns(front, 1)[1] > SIZE / 2 + 5  # what is at its left is at the right of who faces it
@@ -89,10 +90,8 @@ def test_the_turntable_turns_by_steps_and_stops_at_its_ends() -> None:
     assert table.observe().values == (3, 4, number_of(0, 1, 3))
     for words in (("CAMERA", "BACK", "15"), ("CAMERA", "LEFT", "30"), ("PTR", "LEFT", "15")):
         assert table.execute(Call(ACT, words), CancelToken()).code is OutcomeCode.INVALID_GOAL
-    assert (
-        table.wrong()
-        == "the shape is seen from azimuth -60°, elevation 45°, not from azimuth -30°, elevation 60°"
-    )
+    was, should = "azimuth -60°, elevation 45°", "azimuth -30°, elevation 60°"
+    assert table.wrong() == f"the shape is seen from {was}, not from {should}"
 
 
 @pytest.mark.parametrize("length", [1, 2, 7, FARTHEST])
@@ -127,6 +126,7 @@ def test_the_core_gets_the_picture_and_never_its_number() -> None:
     config = replace(config, practices=tuple(replace(p, lengths=(2,), problems=4) for p in config.practices))
     trainer = Trainer(config, make_recordings(config))
     encoder = trainer.model.encoders["poses"]
+    assert isinstance(encoder, StateEncoder)
     args = torch.zeros(1, 3, dtype=torch.long)
     seen = torch.tensor([[[4, 2, 7]]])
     assert encoder.album is not None
