@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import cv2
 import pytest
 
 from taskprog.cli.main import main
@@ -53,6 +54,20 @@ def test_a_wrong_sum_is_shown_and_told_by_the_exit_code(
     assert "96 + 125 = 221, but the pad says" in shown.replace("\n", " ")
 
 
+def test_a_shape_is_turned_and_what_was_seen_can_be_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    strip = tmp_path / "strip.png"
+    words = ["run", "pose", "30", "45", "--planner", "expert", "--seed", "3", "--picture", str(strip)]
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    turns = shown.count("ACT(CAMERA")
+    assert turns > 0
+    assert "camera at azimuth 30°, elevation 45°, wanted azimuth 30°, elevation 45°" in shown
+    height, width, _ = cv2.imread(str(strip)).shape
+    assert width == height * (turns + 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -67,6 +82,9 @@ def test_a_wrong_sum_is_shown_and_told_by_the_exit_code(
         (["evaluate", "--family", "addition", "--world", "physics"], "--world and --task-file do not go"),
         (["evaluate", "--length", "4"], "--length does not go with --family block_stacking"),
         (["run", "sort", "3", "1", "--checkpoint", "POLICY"], "knows the programs of addition, not sorting"),
+        (["run", "pose", "20", "0"], "azimuth 20 is none of the camera's: -75 to 75 degrees, by 15"),
+        (["run", "pose", "15", "75"], "elevation 75 is none of the camera's"),
+        (["run", "pose", "15", "30", "--checkpoint", "POLICY"], "knows the programs of addition, not poses"),
         (["npi", "--only", "division"], "there are addition, sorting"),
     ],
 )

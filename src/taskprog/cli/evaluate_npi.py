@@ -15,6 +15,7 @@ from rich.table import Table
 from taskprog.cli.main import CommandError
 from taskprog.planners.npi.environments import ENVIRONMENTS
 from taskprog.planners.npi.planner import CheckpointError, NPIPlanner
+from taskprog.planners.npi.presets import SHIPPED
 from taskprog.resources import share_dir
 from taskprog.tasks.scratch_pad.evaluation import Summary, evaluate
 
@@ -30,9 +31,10 @@ def run(options: argparse.Namespace) -> int:
     if limit < 1:
         raise CommandError(f"--limit is {limit}; it should be at least 1")
     environment = ENVIRONMENTS[options.family]
+    shipped = SHIPPED.get(environment.kind, environment.kind)
     try:
         planner = NPIPlanner.load(
-            options.checkpoint or share_dir() / "models/policies" / environment.kind, environment
+            options.checkpoint or share_dir() / "models/policies" / shipped, environment
         )
     except CheckpointError as error:
         raise CommandError(str(error)) from error

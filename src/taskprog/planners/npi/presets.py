@@ -39,6 +39,8 @@ CHECK_LENGTHS = {
 }
 STARTS = {STACKING: 3000, ORDERS: 1000}  # recordings
 MAXIMA, MAXIMUM_STEPS = 8, 400  # problems of each length, gradient steps
+# The policy in models/policies for a kind of environment, where its name is another one.
+SHIPPED = {POSES: MULTI}
 QUICK = 0.5  # of the steps, in a quick run
 
 

@@ -76,6 +76,10 @@ class Turntable:
             return ""
         return f"the shape is seen from {_degrees(self.pose)}, not from {_degrees(self.wanted)}"
 
+    def changed(self, args: tuple[Argument, ...]) -> str:
+        """For people: where the camera is."""
+        return _degrees(self.pose)
+
     def text(self) -> str:
         """For people: where the camera is, and where it should be."""
         return f"camera at {_degrees(self.pose)}, wanted {_degrees(self.wanted)}"
@@ -180,6 +184,23 @@ class CanonicalPose:
             if abs(start[0] - wanted[0]) + abs(start[1] - wanted[1]) == length:
                 call = Call(self.library[program or self.library.root])
                 return Problem(call, Turntable(shape, start, wanted), BUDGET)
+
+    def of(self, azimuth: int, elevation: int, rng: np.random.Generator) -> Problem[Turntable]:
+        """A random shape in another, random pose than the one that is wanted, in degrees.
+
+        Raises:
+            ValueError: the camera cannot be there.
+        """
+        for value, values, name in ((azimuth, AZIMUTHS, "azimuth"), (elevation, ELEVATIONS, "elevation")):
+            if value not in values:
+                raise ValueError(
+                    f"{name} {value} is none of the camera's: {values[0]} to {values[-1]} degrees, by {STEP}"
+                )
+        wanted = (AZIMUTHS.index(azimuth), ELEVATIONS.index(elevation))
+        shape, start = int(rng.integers(self.shapes)), wanted
+        while start == wanted:
+            start = (int(rng.integers(len(AZIMUTHS))), int(rng.integers(len(ELEVATIONS))))
+        return Problem(Call(self.library[self.library.root]), Turntable(shape, start, wanted), BUDGET)
 
     def view(self, observation: Symbols, args: Sequence[Argument]) -> tuple[int, ...]:
         """See ``Environment``."""
