@@ -64,7 +64,9 @@ def test_a_shape_is_turned_and_what_was_seen_can_be_looked_at(
     turns = shown.count("ACT(CAMERA")
     assert turns > 0
     assert "camera at azimuth 30°, elevation 45°, wanted azimuth 30°, elevation 45°" in shown
-    height, width, _ = cv2.imread(str(strip)).shape
+    picture = cv2.imread(str(strip))
+    assert picture is not None
+    height, width, _ = picture.shape
     assert width == height * (turns + 1)
 
 

@@ -29,7 +29,7 @@ from taskprog.planners.npi.dataset import NONE, Practice, Recordings, activation
 from taskprog.planners.npi.environments import table_of
 from taskprog.planners.npi.objective import losses
 from taskprog.planners.npi.planner import NPIPlanner
-from taskprog.planners.npi.presets import maximum
+from taskprog.planners.npi.presets import configuration, maximum
 from taskprog.planners.npi.train import TrainConfig, Trainer, make_recordings
 from taskprog.planners.recording import Recorder
 from taskprog.resources import share_dir
@@ -122,9 +122,8 @@ def test_padding_counts_for_nothing(recordings: Recordings, trainer: Trainer) ->
     for row, activation in enumerate(activations):
         (alone,) = ActivationSet(trainer.table, [activation]).draw(np.random.default_rng(0), 1, np.ones(1))
         prediction = trainer.model(alone.environment, alone.program, alone.args, alone.values)
-        assert float(losses(prediction, alone).detach().sum()) == pytest.approx(
-            float(whole[row].sum()), rel=1e-4
-        )
+        mean = float(losses(prediction, alone).detach().sum() / alone.weight.max())
+        assert mean == pytest.approx(float(whole[row].sum() / batch.weight.max()), rel=1e-4)
 
 
 def test_a_batch_has_every_program_and_about_the_size_asked_for(recordings: Recordings) -> None:
@@ -137,6 +136,37 @@ def test_a_batch_has_every_program_and_about_the_size_asked_for(recordings: Reco
     batches = drawn.draw(rng, 100, weights)
     sizes = [float(batch.weight.sum()) for batch in batches]
     assert max(range(len(sizes)), key=sizes.__getitem__) == 2
+
+
+def test_a_program_of_few_activations_has_its_share_too(recordings: Recordings) -> None:
+    """CARRY sees eight different things at most, which count as much as all columns of another program."""
+    drawn = ActivationSet(table_of(BOTH), list(recordings.activations))
+    batches = drawn.draw(np.random.default_rng(0), 2000, np.ones(len(drawn.programs)))
+    names = [table_of(BOTH).rows[int(batch.program[0])] for batch in batches]
+    assert len(batches[names.index("addition.CARRY")].program) == 8
+    sizes = np.array([float(batch.weight.sum()) for batch in batches])
+    assert sizes.max() / sizes.min() < 1.2
+
+
+def test_arguments_that_a_call_lacks_are_not_learnt() -> None:
+    """The root of block stacking has twelve arguments, ``pick`` one."""
+    config = configuration("block_stacking_by_call", 0)
+    config = replace(config, practices=(replace(config.practices[0], problems=3),))
+    table, lengths = table_of(config.environments), set()
+    for activation in make_recordings(config).activations:
+        for call, words in zip(activation.calls, activation.words, strict=True):
+            meant = [word for word in words if word != NONE]
+            assert words == (*meant, *(NONE,) * (table.arguments - len(meant)))
+            if call < len(table.rows):
+                lengths.add((table.rows[call].rpartition(".")[2], len(meant)))
+    assert lengths == {
+        ("pick_and_place", 2),
+        ("pick", 1),
+        ("place", 1),
+        ("move_to", 2),
+        ("close_gripper", 0),
+        ("open_gripper", 0),
+    }
 
 
 def test_memory_is_nothing_at_a_call_and_the_callers_again_after_it() -> None:

@@ -31,9 +31,19 @@ from taskprog.nodes.loopback_robot import LoopbackRobotNode
 from taskprog.nodes.planner import PlannerNode
 from taskprog.nodes.qos import EVERY_EVENT, LATCHED
 from taskprog.planners.ntp.planner import CheckpointError
-from taskprog.tasks.block_stacking import StackingTask, generate_tasks, holds, random_layout
+from taskprog.tasks.block_stacking import (
+    BlockStacking,
+    StackingTask,
+    generate_tasks,
+    holds,
+    random_layout,
+)
+from taskprog.tasks.called import TASK_SEED
+from taskprog.tasks.family import TRAIN
 
 TASK = next(task for task in generate_tasks(seed=3, n=50, half="test") if len(task.steps) == 2)
+# One that the shipped NPI was trained on.
+CALLED = min(BlockStacking().tasks(TASK_SEED, 50, TRAIN), key=lambda task: len(task.steps))
 RATE = 20.0  # the robot's clock against the wall's
 GOAL_TIMEOUT = 60.0  # seconds of wall time for a whole task on a busy machine
 Result = ExecuteTask.Result
@@ -177,10 +187,28 @@ def test_a_video_goes_in_and_the_task_is_done(ros: RosWorld, video: bytes) -> No
         ),
         (TaskSpecification(frames=[CompressedImage()]), {}, "frame_rate"),
         (TaskSpecification(video=array.array("B", bytes(4) + b"ftyp" + bytes(300_000_000))), {}, "at most"),
-        (TaskSpecification(video=array.array("B", b"xxxxftyp")), {"planner": "magic"}, "known are ntp"),
+        (TaskSpecification(video=array.array("B", b"xxxxftyp")), {"planner": "magic"}, "there are ntp, npi"),
         (TaskSpecification(video=array.array("B", b"xxxxftyp")), {"max_seconds": -1.0}, "max_seconds"),
+        (TaskSpecification(task="2>6"), {}, "planner ntp follows videos; planner npi takes the task '2>6'"),
+        (TaskSpecification(video=array.array("B", b"xxxxftyp")), {"planner": "npi"}, "takes a task in words"),
+        (TaskSpecification(task="2>6", frames=[CompressedImage()]), {"planner": "npi"}, "both a task in"),
+        (TaskSpecification(task="2>9"), {"planner": "npi"}, "task '2>9': "),
+        (TaskSpecification(task="stack all"), {"planner": "npi"}, "task 'stack all': "),
     ],
-    ids=["empty", "not a video", "both", "no rate", "huge", "unknown planner", "budget"],
+    ids=[
+        "empty",
+        "not a video",
+        "both",
+        "no rate",
+        "huge",
+        "unknown planner",
+        "budget",
+        "words for ntp",
+        "a video for npi",
+        "words and frames",
+        "an unknown cube",
+        "no steps",
+    ],
 )
 def test_bad_goals_are_rejected_with_a_reason(
     ros: RosWorld, specification: TaskSpecification, fields: dict[str, Any], reason: str
@@ -190,6 +218,20 @@ def test_bad_goals_are_rejected_with_a_reason(
         cell.execute(specification, **fields)
     wait_until(lambda: bool(cell.reasons), "the reason")
     assert reason in cell.reasons[0]
+
+
+def test_a_task_in_words_is_done_by_call(ros: RosWorld, video: bytes) -> None:
+    """Told, not shown: the root's arguments are the task, and the trace has them instead of scopes."""
+    cell = Cell(ros, CALLED)
+    result = cell.execute(TaskSpecification(task=str(CALLED)), planner="npi")
+    assert result.error_code == Result.SUCCEEDED, result.message
+    assert result.primitives == 4 * len(CALLED.steps)
+    cell.assert_done()
+    wait_until(lambda: bool(cell.events) and cell.events[-1].kind == TraceEvent.FINISH, "the last event")
+    roots = [e for e in cell.events if e.kind == TraceEvent.CALL and e.depth == 0]
+    assert [e.args[:2] for e in roots] == [list(CALLED.named[0])]
+    assert {(e.scope_start, e.scope_stop) for e in cell.events} == {(0, 0)}
+    assert (cell.descriptions[-1].task, cell.descriptions[-1].planner) == (str(CALLED), "npi")
 
 
 def test_a_broken_video_ends_in_an_error_and_the_next_goal_works(ros: RosWorld, video: bytes) -> None:

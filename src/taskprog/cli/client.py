@@ -143,6 +143,11 @@ class StackClient:
             raise ValueError(response.message)
 
 
+def words_specification(task: str) -> TaskSpecification:
+    """A specification in words, such as "2>6 7>1"."""
+    return TaskSpecification(task=task, label=task)
+
+
 def video_specification(video: bytes, label: str) -> TaskSpecification:
     """A specification from a video file's bytes, filmed by the stack's own camera."""
     return TaskSpecification(video=array.array("B", video), label=label)

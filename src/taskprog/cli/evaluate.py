@@ -60,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_pool_arguments(parser, 1)
     add_condition_arguments(parser)
     physics = parser.add_argument_group("physics")
+    physics.add_argument(
+        "--planner",
+        choices=("ntp", "npi"),
+        default="ntp",
+        help="npi: no video, the task in words; on the twin that is --family block_stacking_by_call_seen",
+    )
     physics.add_argument("--actor", default="hand", help="who moves the cubes in the task videos")
     physics.add_argument(
         "--output",
@@ -81,6 +87,11 @@ def run(options: argparse.Namespace) -> int:
     conditions = conditions_of(options)
     tasks = _tasks(options, family)
     console = Console()
+    if options.world == "twin" and options.planner != "ntp":
+        raise CommandError(
+            f"--planner {options.planner} goes with --world physics; "
+            f"on the twin that is --family {family.name}_by_call_seen"
+        )
     checkpoint = options.checkpoint or share_dir() / "models/policies" / family.name
     began = time.monotonic()
     columns = (
@@ -93,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
         if options.world == "twin":
             figures = _twin(options, family, tasks, conditions, checkpoint, bars)
         else:
-            figures = _physics(options, family, tasks, checkpoint, bars)
+            figures = _physics(options, family, tasks, bars)
     report = {
         "command": shlex.join(["taskprog", *sys.argv[1:]]),
         "world": options.world,
@@ -191,7 +202,7 @@ def _parts(
 
 
 def _physics(
-    options: argparse.Namespace, family: Family, tasks: Sequence[Task], checkpoint: Path, bars: Progress
+    options: argparse.Namespace, family: Family, tasks: Sequence[Task], bars: Progress
 ) -> dict[str, Any]:
     if not options.vision:
         raise CommandError("--world physics needs --vision: the stack sees through its cameras only")
@@ -210,7 +221,10 @@ def _physics(
         )
     if options.ray is not None:
         raise CommandError("--world physics runs on this machine: use --jobs, not --ray")
-    physics = evaluate_physics.Physics(family, options.seed, options.actor, str(checkpoint), options.output)
+    checkpoint = str(options.checkpoint or "")
+    physics = evaluate_physics.Physics(
+        family, options.seed, options.actor, options.planner, checkpoint, options.output
+    )
     episodes = evaluate_physics.evaluate(physics, tasks, options.jobs, bars)
     successes = sum(episode.success for episode in episodes)
     return {

@@ -19,13 +19,14 @@ from typing import Any
 from rich.progress import Progress
 from sawyer_ntp.action import ExecuteTask
 
-from taskprog.cli.client import StackClient, video_specification
+from taskprog.cli.client import StackClient, video_specification, words_specification
 from taskprog.cli.record import record_video
 from taskprog.cli.stack import StackOptions, running, task_limits
 from taskprog.cli.supervisor import NodeDied
 from taskprog.machine import CancelToken, Event, EventKind, OutcomeCode, RunCode
 from taskprog.nodes.call import ActionError
 from taskprog.nodes.convert import from_stamp
+from taskprog.nodes.policies import NTP
 from taskprog.nodes.specification import SpecificationError, read_specification
 from taskprog.tasks.block_stacking import demonstrated_steps
 from taskprog.tasks.carrying import GRASP_OFFSET, steps_into
@@ -75,13 +76,14 @@ class Physics:
         family: of the tasks; its size ``objects``, if it has one, is how many are on the table.
         seed: task i is filmed in the layout ``seed + 100000 + i`` and done in ``seed + i``.
         actor: who moves things in the videos.
-        checkpoint: folder of the policy.
+        planner: that is asked, one of ``PLANNERS``; checkpoint: folder of its policy, empty: the shipped one.
         folder: for videos and logs; episodes in its episodes.jsonl (an interrupted run) are kept.
     """
 
     family: Family
     seed: int
     actor: str
+    planner: str
     checkpoint: str
     folder: Path
 
@@ -173,26 +175,32 @@ def _episodes(physics: Physics, pending: Sequence[tuple[Task, int]]) -> Iterator
         physics.family.name,
         pending[0][1],
         record=False,
+        planner=physics.planner,
         checkpoint=physics.checkpoint,
         objects=physics.objects,
     )
     with running(options, events.append) as (supervisor, client):
         for task, seed in list(pending):
             supervisor.check()
-            video = physics.folder / "videos" / f"{seed:05d}.mp4"
-            video.parent.mkdir(exist_ok=True)
-            record_video(task, seed + VIDEO_LAYOUT_OFFSET, physics.actor, video)
+            video = None
+            if physics.planner == NTP:
+                video = physics.folder / "videos" / f"{seed:05d}.mp4"
+                video.parent.mkdir(exist_ok=True)
+                record_video(task, seed + VIDEO_LAYOUT_OFFSET, physics.actor, video)
             events.clear()
             yield _episode(physics, client, events, task, seed, video)
 
 
 def _episode(
-    physics: Physics, client: StackClient, events: list[Event], task: Task, seed: int, video: Path
+    physics: Physics, client: StackClient, events: list[Event], task: Task, seed: int, video: Path | None
 ) -> Episode:
+    """Without a video the task is told in words."""
     began = time.monotonic()
     client.reset(physics.family.name, seed, physics.objects)
     client.step(SETTLE)
-    specification = video_specification(video.read_bytes(), str(task))
+    specification = words_specification(str(task))
+    if video is not None:
+        specification = video_specification(video.read_bytes(), str(task))
     limits = task_limits(physics.objects)
     result = client.execute(
         specification, CancelToken(), limits.wall_seconds, "", limits.robot_seconds, limits.steps
@@ -215,7 +223,9 @@ def _episode(
     )
 
 
-def cause_of_failure(family: Family, task: Task, events: Sequence[Event], code: int, video: Path) -> str:
+def cause_of_failure(
+    family: Family, task: Task, events: Sequence[Event], code: int, video: Path | None
+) -> str:
     """The first thing that went wrong, as one of ``CAUSES``."""
     if code in (ExecuteTask.Result.BAD_SPECIFICATION, RunCode.NO_OBSERVATION):
         return PERCEPTION
@@ -248,7 +258,9 @@ def moves(events: Iterable[Event]) -> Iterator[tuple[str, str]]:
                 yield picked, name
 
 
-def _read_rightly(family: Family, task: Task, video: Path) -> bool:
+def _read_rightly(family: Family, task: Task, video: Path | None) -> bool:
+    if video is None:
+        return True  # there was nothing to read
     try:
         demonstration = read_specification(video_specification(video.read_bytes(), str(task)), family)
     except SpecificationError:

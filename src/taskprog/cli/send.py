@@ -1,4 +1,4 @@
-"""``taskprog send``: send a task video to a running planner and watch the run."""
+"""``taskprog send``: send a task video, or a task in words, to a running planner and watch the run."""
 
 from __future__ import annotations
 
@@ -8,21 +8,31 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 from sawyer_ntp.action import ExecuteTask
+from sawyer_ntp.msg import TaskSpecification
 
-from taskprog.cli.client import StackClient, video_specification
+from taskprog.cli.client import StackClient, video_specification, words_specification
 from taskprog.cli.interrupt import cancel_on_interrupt
 from taskprog.cli.main import CommandError
 from taskprog.machine import CancelToken
 from taskprog.nodes.call import ActionError
 from taskprog.nodes.convert import from_stamp
+from taskprog.nodes.policies import NPI
 from taskprog.perception.task_video import MAX_BYTES
 from taskprog.view.tree import TraceTree
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("video", type=Path, help="mp4 or avi file of the task, filmed by the stack's camera")
-    parser.add_argument("--planner", default="", help="planner to use; default: the node's")
+    parser.add_argument(
+        "video", type=Path, nargs="?", help="mp4 or avi file of the task, filmed by the stack's camera"
+    )
+    parser.add_argument(
+        "--task",
+        help='instead of a video, for planners that are called: the task in words, such as "2>6 7>1"',
+    )
+    parser.add_argument(
+        "--planner", default="", help=f"planner to use; default: the node's, or {NPI} with --task"
+    )
     parser.add_argument("--namespace", default="", help="of the stack")
     parser.add_argument("--preempt", action="store_true", help="take the place of a running task")
     parser.add_argument("--max-seconds", type=float, default=0.0, help="of robot time; 0: the node's default")
@@ -32,13 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Send, watch, and say how it ended; Ctrl-C cancels the goal and waits for the robot to stop."""
-    video: Path = options.video
-    try:
-        size = video.stat().st_size
-    except OSError as error:
-        raise CommandError(f"{video}: {error.strerror}") from error
-    if not 0 < size <= MAX_BYTES:
-        raise CommandError(f"{video} has {size} bytes; a task video has 1 to {MAX_BYTES}")
+    if (options.video is None) == (options.task is None):
+        raise CommandError("give one of them: a video's file, or --task")
+    specification = _video(options.video) if options.task is None else words_specification(options.task)
+    planner = options.planner or (NPI if options.task is not None else "")
     console = Console()
     tree = TraceTree()
     cancel = CancelToken()
@@ -50,10 +57,10 @@ def run(options: argparse.Namespace) -> int:
         ):
             client.wait_ready(options.wait)
             result = client.execute(
-                video_specification(video.read_bytes(), video.name),
+                specification,
                 cancel,
                 options.timeout,
-                options.planner,
+                planner,
                 options.max_seconds,
                 options.preempt,
             )
@@ -62,3 +69,13 @@ def run(options: argparse.Namespace) -> int:
     seconds = from_stamp(result.duration)
     console.print(f"{result.message}; {result.primitives} primitives in {seconds:.1f} s of robot time")
     return 0 if result.error_code == ExecuteTask.Result.SUCCEEDED else 1
+
+
+def _video(path: Path) -> TaskSpecification:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}") from error
+    if not 0 < size <= MAX_BYTES:
+        raise CommandError(f"{path} has {size} bytes; a task video has 1 to {MAX_BYTES}")
+    return video_specification(path.read_bytes(), path.name)

@@ -42,7 +42,7 @@ class StackOptions:
         family: of the tasks; its scene, detector and policy are used.
         objects: on the table; 0 for the scene's own number.
         clutter: let some of them touch.
-        checkpoint: folder of the policy; empty for the family's shipped one.
+        planner: of goals that name none; checkpoint: folder of its policy, empty for the shipped one.
     """
 
     folder: Path
@@ -51,6 +51,7 @@ class StackOptions:
     gui: bool = False
     pace: str = "lockstep"
     record: bool = True
+    planner: str = "ntp"
     checkpoint: str = ""
     objects: int = 0
     clutter: bool = False
@@ -59,7 +60,7 @@ class StackOptions:
 def nodes(options: StackOptions) -> list[NodeSpec]:
     """The nodes of the simulated stack, in order of starting."""
     simulated: dict[str, Value] = {"use_sim_time": True}
-    planner = simulated | {"family": options.family}
+    planner = simulated | {"family": options.family, "planner": options.planner}
     if options.checkpoint:
         planner["checkpoint"] = options.checkpoint
     specs = [

@@ -1,11 +1,11 @@
-"""Node ``planner``: does what a task video shows (action ``execute_task``), and publishes the trace."""
+"""Node ``planner``: does what a task video shows, or words say (action ``execute_task``), and publishes the
+trace."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rclpy.node import Node
 from sawyer_ntp.action import ExecuteTask
@@ -15,69 +15,31 @@ from visualization_msgs.msg import MarkerArray
 
 from taskprog.machine import (
     Budget,
+    Call,
     CancelToken,
-    Decision,
     Demonstration,
     Event,
     EventKind,
-    Frame,
     Machine,
-    Observation,
     ObservationError,
-    Planner,
     RunCode,
     RunResult,
-    TaskSpecification,
     Trace,
 )
 from taskprog.nodes.convert import to_duration
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
 from taskprog.nodes.markers import TraceMarkers
 from taskprog.nodes.parameters import declare
+from taskprog.nodes.policies import NTP, PLANNERS, Policies
 from taskprog.nodes.qos import EVERY_EVENT, LATCHED
 from taskprog.nodes.ros_domain import EXECUTOR, PERCEPTION, RosDomain
 from taskprog.nodes.single_goal import PREEMPTED, Feedback, SingleGoalServer
-from taskprog.nodes.specification import (
-    READ,
-    SpecificationError,
-    check_eyes,
-    check_specification,
-    read_specification,
-)
+from taskprog.nodes.specification import READ, SpecificationError
 from taskprog.nodes.spin import run
 from taskprog.nodes.trace_messages import description_message, event_message
-from taskprog.planners.ntp.planner import CheckpointError, NTPPlanner
-from taskprog.resources import share_dir
+from taskprog.planners.checkpoint import CheckpointError
 from taskprog.tasks.families import FAMILIES
 from taskprog.view.step import StackEntry
-
-T = TypeVar("T")
-
-PLANNERS = ("ntp",)
-DECISION_TIMEOUT = 30.0  # seconds of wall time; a decision takes milliseconds
-
-
-class OwnThread:
-    """A planner whose every call runs in one thread of its own: torch is never entered from two."""
-
-    def __init__(self, planner: Planner):
-        self._planner = planner
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="torch")
-
-    def begin(self, specification: TaskSpecification) -> None:
-        """See ``taskprog.machine.machine.Planner``."""
-        self._wait(self._thread.submit(self._planner.begin, specification))
-
-    def decide(self, frame: Frame, observation: Observation) -> Decision:
-        """See ``taskprog.machine.machine.Planner``."""
-        return self._wait(self._thread.submit(self._planner.decide, frame, observation))
-
-    def _wait(self, future: Future[T]) -> T:
-        return future.result(DECISION_TIMEOUT)
-
-    def close(self) -> None:
-        """End the thread once its present call is done."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 class PlannerNode(Node):
@@ -85,13 +47,13 @@ class PlannerNode(Node):
 
     def __init__(self, **options: Any):
         super().__init__("planner", **options)
-        self._default = declare(self, "planner", "ntp", "planner of goals that name none", choices=PLANNERS)
+        self._default = declare(self, "planner", NTP, "planner of goals that name none", choices=PLANNERS)
         kind = declare(self, "family", "block_stacking", "kind of tasks that goals show", choices=READ)
         checkpoint = declare(
             self,
             "checkpoint",
             "",
-            "folder of the NTP policy; empty: the family's shipped one in models/policies",
+            "folder of that planner's policy; empty: the family's shipped one in models/policies",
         )
         self._max_steps = declare(
             self,
@@ -109,14 +71,10 @@ class PlannerNode(Node):
             minimum=1.0,
             maximum=86_400.0,
         )
-        folder = Path(checkpoint) if checkpoint else share_dir() / "models/policies" / kind
-        self._family = FAMILIES[kind]
-        check_eyes(self._family)
-        policy = NTPPlanner.load(folder, self._family)
-        self._library = policy.library
-        self._planner = OwnThread(policy)
+        family = FAMILIES[kind]
+        self._policies = Policies(family, self._default, Path(checkpoint) if checkpoint else None)
         self._monitor = HeartbeatMonitor(self, (EXECUTOR, PERCEPTION))
-        self._domain = RosDomain(self, self._monitor, self._family)
+        self._domain = RosDomain(self, self._monitor, family)
         self._trace_publisher = self.create_publisher(TraceEvent, "trace", EVERY_EVENT)
         self._description_publisher = self.create_publisher(TraceDescription, "trace_description", LATCHED)
         self._marker_publisher = self.create_publisher(MarkerArray, "trace_markers", LATCHED)
@@ -134,14 +92,13 @@ class PlannerNode(Node):
             on_rejected=self._on_rejected,
         )
         self._heartbeat = Heartbeat(self)
+        folder = self._policies[""].folder
         self.get_logger().info(f"ready; planner {self._default}, policy {folder}")
 
     def _accept(self, goal: ExecuteTask.Goal) -> str | None:
-        if goal.planner not in ("", *PLANNERS):
-            return f"unknown planner {goal.planner!r}; known are {', '.join(PLANNERS)}"
         if not goal.max_seconds >= 0.0:
             return f"max_seconds is {goal.max_seconds}; it should be positive, or 0 for the default"
-        return check_specification(goal.specification)
+        return self._policies.check(goal.planner, goal.specification)
 
     def _on_rejected(self, goal: ExecuteTask.Goal, reason: str) -> None:
         # A rejection carries no text in ROS; those who want to know why listen here.
@@ -149,7 +106,7 @@ class PlannerNode(Node):
 
     def _execute(self, goal: ExecuteTask.Goal, cancel: CancelToken, feedback: Feedback) -> ExecuteTask.Result:
         try:
-            demonstration = read_specification(goal.specification, self._family)
+            specification = self._policies.read(goal.planner, goal.specification)
         except SpecificationError as error:
             return ExecuteTask.Result(
                 error_code=ExecuteTask.Result.BAD_SPECIFICATION, message=f"{type(error).__name__}: {error}"
@@ -157,11 +114,12 @@ class PlannerNode(Node):
         budget = Budget(
             steps=goal.max_steps or self._max_steps, seconds=goal.max_seconds or self._max_seconds
         )
-        machine = Machine(self._library, self._domain, self._planner, budget)
-        run_ = _Run(self, machine, goal, demonstration, feedback)
+        policy = self._policies[goal.planner]
+        machine = Machine(policy.library, self._domain, policy.planner, budget)
+        run_ = _Run(self, machine, goal, specification, feedback)
         try:
             self._domain.begin()
-            result = machine.run(demonstration, run_.trace, cancel)
+            result = machine.run(specification, run_.trace, cancel)
         except ObservationError as error:
             result = RunResult(RunCode.NO_OBSERVATION, str(error), 0, 0, 0.0)
         self.get_logger().info(f"{result.code.name}: {result.message}; {result.primitives} primitives")
@@ -181,7 +139,7 @@ class PlannerNode(Node):
     def destroy_node(self) -> None:
         """Stop a running goal, then the node."""
         self._server.close()
-        self._planner.close()
+        self._policies.close()
         super().destroy_node()
 
 
@@ -193,7 +151,7 @@ class _Run:
         node: PlannerNode,
         machine: Machine,
         goal: ExecuteTask.Goal,
-        demonstration: Demonstration,
+        specification: Demonstration | Call,
         feedback: Feedback,
     ):
         self._node = node
@@ -202,13 +160,15 @@ class _Run:
         self._markers = TraceMarkers()
         self.trace = Trace(
             planner=goal.planner or node._default,
-            task=goal.specification.label or "task video",
-            objects=demonstration.names,
+            task=goal.specification.label or goal.specification.task or "task video",
+            objects=tuple(node._policies.objects),
             listener=self._publish,
         )
         now = node.get_clock().now().to_msg()
+        frames = len(specification) if isinstance(specification, Demonstration) else 0
+        programs = tuple(machine.library)
         node._description_publisher.publish(
-            description_message(self.trace, feedback.goal_id, now, tuple(node._library), len(demonstration))
+            description_message(self.trace, feedback.goal_id, now, programs, frames)
         )
 
     def _publish(self, event: Event) -> None:

@@ -41,6 +41,8 @@ from taskprog.tasks.twin import TwinDomain
 NOTHING = "-"  # fills up the root's arguments
 TASK_SEED = 0  # of the tasks, which are the same for all trainings
 TRIED = 250  # tasks of the test half
+DISTURBED = 0.6  # share of the problems that have mishaps, where there are some at all
+MISHAPS = Disturbances(failed_grasp=0.08, drop=0.08, misplace=0.06, meddle=0.04)
 STEP = (NO_STEP, UNDONE, DONE) = (0, 1, 2)
 TOOL = (NO_OBJECT, ELSEWHERE, TO_GRASP, TO_RELEASE) = (0, 1, 2, 3)
 
@@ -73,17 +75,21 @@ class CalledTasks:
         steps: that a task has at most.
         trained: number of tasks of the training half that are trained on.
         half: of the tasks that problems are drawn from; of the training half, those that are trained on.
+        mishaps: six problems in ten have some, from which the programs recover; as is good to learn from.
     """
 
     family: CarryingFamily
     steps: int
     trained: int
     half: str = TRAIN
+    mishaps: bool = False
 
     @property
     def name(self) -> str:
         """See ``Environment``."""
-        return self.kind if self.half == TRAIN else f"{self.kind}_unseen"
+        if self.mishaps:
+            return self.kind
+        return f"{self.kind}_{'seen' if self.half == TRAIN else 'unseen'}"
 
     @property
     def kind(self) -> str:
@@ -134,8 +140,8 @@ class CalledTasks:
         task = self.tasks[int(rng.integers(len(self.tasks)))]
         return self.of(task, rng)
 
-    def of(self, task: Task, rng: np.random.Generator) -> Problem[CalledPlace]:
-        """A task from a random start.
+    def call(self, task: Task) -> Call:
+        """The root called with a task's steps.
 
         Raises:
             ValueError: it has more steps than the root takes.
@@ -144,9 +150,19 @@ class CalledTasks:
             raise ValueError(f"{task} has {len(task.named)} steps, {self.library.root} takes {self.steps}")
         given = [name for step in task.named for name in step]
         args = (*given, *(NOTHING,) * (2 * self.steps - len(given)))
-        world = self.family.world(task, rng, WorldNoise(), Disturbances())
+        return Call(self.library[self.library.root], args)
+
+    def of(self, task: Task, rng: np.random.Generator) -> Problem[CalledPlace]:
+        """A task from a random start.
+
+        Raises:
+            ValueError: it has more steps than the root takes.
+        """
+        call = self.call(task)
+        disturbed = self.mishaps and rng.uniform() < DISTURBED
+        world = self.family.world(task, rng, WorldNoise(), MISHAPS if disturbed else Disturbances())
         budget: Budget = self.family.budget
-        return Problem(Call(self.library[self.library.root], args), CalledPlace(world), budget)
+        return Problem(call, CalledPlace(world), budget)
 
     def view(self, observation: Observation, args: Sequence[Argument]) -> tuple[int, ...]:
         """See ``Environment`` and ``sizes``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -53,13 +53,13 @@ class ActivationSet:
 
     def draw(self, rng: np.random.Generator, decisions: int, weights: NDArray[np.float64]) -> list[Batch]:
         """A batch for each program, ``decisions`` in all, about, shared as the weights say; each program has
-        at least one activation."""
+        at least one activation. Where a program has fewer than its share, those it has weigh more."""
         share = weights / weights.sum()
         result = []
         for everything, lengths, part in zip(self._all, self._lengths, share, strict=True):
             count = max(1, round(decisions * part / float(lengths.mean())))
             if count >= len(lengths):
-                result.append(everything)
+                result.append(replace(everything, weight=everything.weight * (count / len(lengths))))
             else:
                 rows = rng.choice(len(lengths), count, replace=False)
                 result.append(_chosen(everything, rows, int(lengths[rows].max())))

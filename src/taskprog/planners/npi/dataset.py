@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from taskprog.machine import Machine, RunCode
+from taskprog.machine import Call, Machine, RunCode
 from taskprog.planners.npi.table import ProgramTable
 from taskprog.planners.recording import Kept, Recorder
 from taskprog.tasks.environment import Environment, Problem
@@ -47,7 +47,7 @@ class Activation:
         environment: index of it; program: row; args: words it was called with.
         values: (T, S) symbols seen.
         calls: (T,) rows called; the number of rows stands for none.
-        words: (T, A) of the calls' arguments, ``NONE`` where there are none.
+        words: (T, A) of the calls' arguments, ``NONE`` where they have none.
         ends: (T,) whether the program ended.
     """
 
@@ -125,10 +125,14 @@ def activations(table: ProgramTable, environment: int, kept: Sequence[Kept[Any]]
                 table.words_of(frame.args),
                 tuple(world.view(entry.observation, frame.args) for entry in entries),
                 tuple(none if call is None else table.row(world, call.op) for call in made),
-                tuple(
-                    nothing if call is None or not call.args else table.words_of(call.args) for call in made
-                ),
+                tuple(nothing if call is None else _wanted(table, call) for call in made),
                 tuple(entry.decision.end for entry in entries),
             )
         )
     return result
+
+
+def _wanted(table: ProgramTable, call: Call) -> tuple[int, ...]:
+    """The words of a call's own arguments; what stands in place of others is for nobody to learn."""
+    count = len(call.args)
+    return (*table.words_of(call.args)[:count], *(NONE,) * (table.arguments - count))

@@ -110,7 +110,8 @@ class StateEncoder(nn.Module):
         self.first: Tensor
         self.register_buffer("first", torch.tensor([0, *np.cumsum(counts)[:-1].tolist()]), persistent=False)
         self.embedding = nn.Parameter(torch.randn(sum(counts), config.encoder) / len(counts) ** 0.5)
-        self.bias = nn.Parameter(torch.zeros(config.encoder))
+        # A sum of many embeddings that all learn at once moves far: unscaled, rectifiers behind it die.
+        self.norm = nn.LayerNorm(config.encoder)
         self.second = nn.Linear(config.encoder, config.state)
         self.album = album
         if album is not None:
@@ -120,10 +121,10 @@ class StateEncoder(nn.Module):
         """Symbols (B, T, S) and words (B, A) to states (B, T, D)."""
         symbols = self.embedding[values[..., : self.symbols] + self.first[: self.symbols]].sum(-2)
         words = self.embedding[args + self.first[self.symbols :]].sum(-2).unsqueeze(1)
-        seen = symbols + words + self.bias
+        seen = symbols + words
         if self.album is not None:
             seen = seen + self._looked(values[..., -1])
-        state: Tensor = self.second(torch.relu(seen))
+        state: Tensor = self.second(torch.relu(self.norm(seen)))
         return state
 
     def _looked(self, numbers: Tensor) -> Tensor:
