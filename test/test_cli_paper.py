@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from taskprog.cli.main import main
-from taskprog.experiments.paper import FULL, ORDERS, QUICK, STACKING, Paper
+from taskprog.experiments.paper import FULL, QUICK, STACKING, Paper
+from taskprog.experiments.paper_figures import ORDERS, figures
 from taskprog.experiments.pool import Pool
 from taskprog.experiments.tables import Figure
 from taskprog.experiments.unit import Unit, closure
@@ -22,7 +23,7 @@ OWN = ("1>0 2>1", "5>4 7>6")
 
 
 def figure(paper: Paper, name: str) -> Figure:
-    (found,) = paper.figures([name])
+    (found,) = figures(paper, [name])
     return found
 
 
@@ -69,7 +70,7 @@ def test_families_of_other_sizes() -> None:
 @pytest.mark.parametrize("scale", [FULL, QUICK], ids=["full", "quick"])
 def test_units_have_names_of_their_own(scale: object) -> None:
     units = closure(
-        unit for found in Paper(QUICK if scale is QUICK else FULL, OWN).figures() for unit in found.units
+        unit for found in figures(Paper(QUICK if scale is QUICK else FULL, OWN)) for unit in found.units
     )
     assert len({unit.name for unit in units}) == len(units)
 

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from taskprog.experiments import plots
 from taskprog.experiments.page import write_page
-from taskprog.experiments.paper import FIGURES, INTRODUCTION, TITLE
+from taskprog.experiments.paper_figures import FIGURES, INTRODUCTION, TITLE
 from taskprog.experiments.plots import draw
 from taskprog.experiments.pool import Pool
 from taskprog.experiments.runner import run_units

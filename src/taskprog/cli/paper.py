@@ -14,7 +14,9 @@ from rich.console import Console
 from taskprog.cli.main import CommandError
 from taskprog.cli.options import add_pool_arguments, tasks_in
 from taskprog.experiments.page import write_page
-from taskprog.experiments.paper import FIGURES, FULL, INTRODUCTION, QUICK, STACKING, TITLE, Paper, Scale
+from taskprog.experiments.paper import FULL, QUICK, STACKING, Paper, Scale
+from taskprog.experiments.paper_figures import FIGURES, INTRODUCTION, TITLE
+from taskprog.experiments.paper_figures import figures as figures_of
 from taskprog.experiments.plots import draw
 from taskprog.experiments.pool import PoolError, pool
 from taskprog.experiments.runner import Failure, run_units
@@ -69,7 +71,7 @@ def add_folder_arguments(parser: argparse.ArgumentParser, name: str) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run what is not done yet, write figures, pictures and the page. Returns 1 if a unit failed."""
     paper = Paper(_scale(options), _own_tasks(options.task_file))
-    figures = paper.figures(names_in(options.only, FIGURES))
+    figures = figures_of(paper, names_in(options.only, FIGURES))
     page = Page("paper", TITLE, INTRODUCTION, tuple(FIGURES))
     return write_up(figures, page, options, _command(options))
 
