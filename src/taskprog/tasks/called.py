@@ -43,7 +43,6 @@ TASK_SEED = 0  # of the tasks, which are the same for all trainings
 TRIED = 250  # tasks of the test half
 DISTURBED = 0.6  # share of the problems that have mishaps, where there are some at all
 MISHAPS = Disturbances(failed_grasp=0.08, drop=0.08, misplace=0.06, meddle=0.04)
-STEP = (NO_STEP, UNDONE, DONE) = (0, 1, 2)
 TOOL = (NO_OBJECT, ELSEWHERE, TO_GRASP, TO_RELEASE) = (0, 1, 2, 3)
 
 
@@ -120,9 +119,10 @@ class CalledTasks:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """See ``Environment``: of each of the root's steps if it is done, where the tool is by each of the
-        others' two arguments; whether the first is held, something is, the gripper is closed."""
-        return (*(len(STEP),) * self.steps, len(TOOL), len(TOOL), 2, 2, 2)
+        """See ``Environment``: a pointer to the first of the root's steps not done, or behind the last one;
+        where the tool is by each of the others' two arguments; whether the first is held, something is, the
+        gripper is closed."""
+        return (self.steps + 1, len(TOOL), len(TOOL), 2, 2, 2)
 
     @property
     def album(self) -> None:
@@ -169,23 +169,22 @@ class CalledTasks:
         flags = (int(observation.holding), int(observation.closed))
         names = [str(arg) for arg in args]
         if len(names) == 2 * self.steps:
-            states = [self._state(observation, *names[k : k + 2]) for k in range(0, len(names), 2)]
-            return (*states, NO_OBJECT, NO_OBJECT, 0, *flags)
+            pairs = [names[k : k + 2] for k in range(0, len(names), 2)]
+            undone = (k for k, (a, b) in enumerate(pairs) if not self._done(observation, a, b))
+            return (next(undone, self.steps), NO_OBJECT, NO_OBJECT, 0, *flags)
         tools = [self._tool(observation, name) for name in names]
         held = observation.holding and tool_at(observation, names[0], GRASP_OFFSET, HELD_RADIUS, HELD_RADIUS)
-        return (*(NO_STEP,) * self.steps, *tools, *(NO_OBJECT,) * (2 - len(tools)), int(held), *flags)
+        return (self.steps, *tools, *(NO_OBJECT,) * (2 - len(tools)), int(held), *flags)
 
-    def _state(self, observation: Observation, a: str, b: str) -> int:
-        if NOTHING in (a, b):
-            return NO_STEP
-        if a not in observation.names:
-            return DONE  # seen no more
+    def _done(self, observation: Observation, a: str, b: str) -> bool:
+        if NOTHING in (a, b) or a not in observation.names:
+            return True  # no step, or seen no more
         if b not in observation.names or a not in self._bodies or b not in self._bodies:
-            return UNDONE
+            return False
         at_a, at_b = (observation.positions[observation.names.index(name)].tolist() for name in (a, b))
         stands = stands_on(self._bodies[a], self._bodies[b], at_a, at_b, ON_HEIGHT)
         held = observation.holding and tool_at(observation, a, GRASP_OFFSET, HELD_RADIUS, HELD_RADIUS)
-        return DONE if stands and not held else UNDONE
+        return stands and not held
 
     def _tool(self, observation: Observation, name: str) -> int:
         if tool_at(observation, name, GRASP_OFFSET):

@@ -27,6 +27,7 @@ SORTS, SORT_LENGTHS = 64, tuple(range(2, 21))
 SHIFTS, SHIFT_LENGTHS = 16, (5, 10)  # of RSHIFT by itself, which no addition calls
 TURNS, TURN_LENGTHS = 150, tuple(range(1, 15))  # problems with poses so many turns apart
 STEPS = {ADDITION: 1500, SORTING: 500, POSES: 800, MULTI: 1500, STACKING: 2500, ORDERS: 1000}
+RATES = {STACKING: 5e-3}  # peak learning rates other than usual: a thousand tasks are slow to learn
 # Of the problems that a training is checked on at its end: as long as it saw, and longer.
 CHECK_LENGTHS = {
     ADDITION: (20, 100),
@@ -66,7 +67,8 @@ def configuration(model: str, seed: int, quick: bool = False) -> TrainConfig:
         else:  # a task has no length; it comes again from other starts
             practices.append(Practice(index, (1,), STARTS[name]))
     steps = round(STEPS[kind] * (QUICK if quick else 1.0))
-    return TrainConfig(names, tuple(practices), seed, steps)
+    config = TrainConfig(names, tuple(practices), seed, steps)
+    return replace(config, rate=RATES.get(model, config.rate))
 
 
 def maximum(base: TrainConfig) -> TrainConfig:
