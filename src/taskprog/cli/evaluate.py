@@ -253,6 +253,8 @@ def _show(report: dict[str, Any], console: Console) -> None:
     table.add_row(
         "done", f"{report['successes']} ({report['rate']:.1%}; 95 % interval {low:.1%} to {high:.1%})"
     )
+    if "met" in report:
+        table.add_row("relations that hold at the end", f"{report['met']:.1%}")
     for cause, count in report["causes"].items():
         table.add_row(f"failed: {cause}", str(count))
     for detail, count in report["details"].items():

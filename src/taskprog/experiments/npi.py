@@ -45,15 +45,16 @@ class Scale:
         problems: that each seed's policy is tried on, unless said otherwise.
         additions, sorts, recursive_sorts: lengths, and problems of each: bubble sort takes as many decisions
             as ten times the length's square, so that long arrays are few.
-        examples: training problems of the curve of sample complexity.
+        examples: training problems of the curve of sample complexity; of the baseline's: ``baseline_examples``.
     """
 
     seeds: tuple[int, ...] = (0, 1, 2)
     problems: int = 100
     additions: tuple[tuple[int, int], ...] = ((20, 100), (100, 100), (500, 100), (3000, 1))
-    sorts: tuple[tuple[int, int], ...] = ((5, 100), (20, 100), (40, 34), (60, 34), (80, 10), (100, 10))
-    recursive_sorts: tuple[tuple[int, int], ...] = ((20, 100), (60, 34), (100, 10), (200, 4))
+    sorts: tuple[tuple[int, int], ...] = ((5, 100), (20, 100), (60, 34), (100, 7))
+    recursive_sorts: tuple[tuple[int, int], ...] = ((20, 100), (60, 34), (200, 4))
     examples: tuple[int, ...] = (1, 2, 4, 8, 16, 64, 256)
+    baseline_examples: tuple[int, ...] = (8, 32, 64, 256)
     quick: bool = False
 
 
@@ -65,6 +66,7 @@ QUICK = Scale(
     ((5, 20), (20, 20), (40, 10)),
     ((20, 20), (60, 5)),
     (2, 8, 64),
+    (8, 64),
     True,
 )
 
@@ -220,7 +222,7 @@ def _samples(on: Experiments) -> Figure:
         on.sequence_row(
             {"model": SEQ2SEQ, "examples": problems}, SORTING, SAMPLE_LENGTH, on.scale.problems, problems
         )
-        for problems in on.scale.examples
+        for problems in on.scale.baseline_examples
     ]
     return Figure(
         "samples",

@@ -38,7 +38,8 @@ CHECK_LENGTHS = {
     STACKING: (1,),
     ORDERS: (1,),
 }
-STARTS = {STACKING: 3000, ORDERS: 1000}  # recordings
+# Recordings; of a thousand tasks, drawn at random, so many that none is left out.
+STARTS = {STACKING: 10000, ORDERS: 1000}
 MAXIMA, MAXIMUM_STEPS = 8, 400  # problems of each length, gradient steps
 # The policy in models/policies for a kind of environment, where its name is another one.
 SHIPPED = {POSES: MULTI}
