@@ -45,7 +45,8 @@ class Scale:
         problems: that each seed's policy is tried on, unless said otherwise.
         additions, sorts, recursive_sorts: lengths, and problems of each: bubble sort takes as many decisions
             as ten times the length's square, so that long arrays are few.
-        examples: training problems of the curve of sample complexity; of the baseline's: ``baseline_examples``.
+        examples: training problems of the curve of sample complexity.
+        baseline_examples: likewise of the baseline's curve.
     """
 
     seeds: tuple[int, ...] = (0, 1, 2)
