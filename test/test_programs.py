@@ -11,12 +11,20 @@ import pytest
 PROGRAMS = Path(sys.prefix) / "lib" / "sawyer_ntp"
 
 
-@pytest.mark.parametrize("program", ["send_video", "replay", "fake_sawyer"])
-def test_commands_take_what_a_launch_file_adds(program: str) -> None:
-    """A launch file's Node hands ROS's own arguments to whatever it starts."""
-    command = [str(PROGRAMS / program), "--help", "--ros-args", "-r", "__ns:=/left", "--params-file", "none"]
+@pytest.mark.parametrize(
+    ("program", "arguments", "said"),
+    [
+        ("send_video", ["nowhere.mp4"], "taskprog send: nowhere.mp4: No such file"),
+        ("replay", ["nowhere"], "taskprog replay: no recording in nowhere"),
+        # An address that is for documentation, and no machine's.
+        ("fake_sawyer", ["--host", "203.0.113.7"], "taskprog fake_sawyer: port 11311 of 203.0.113.7"),
+    ],
+)
+def test_commands_get_their_own_arguments_from_a_launch_file(
+    program: str, arguments: list[str], said: str
+) -> None:
+    """A launch file's Node hands ROS's arguments to whatever it starts; commands have no use for them."""
+    command = [str(PROGRAMS / program), *arguments, "--ros-args", "-r", "__ns:=/left"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("usage: taskprog ")
-    refused = subprocess.run([command[0], "--no-such-option"], capture_output=True, text=True, timeout=60)
-    assert refused.returncode == 2
+    assert said in result.stderr
+    assert result.returncode == 2
