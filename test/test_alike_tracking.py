@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from taskprog.perception.alike_tracking import AlikeTracker
@@ -66,6 +70,34 @@ def test_what_is_hidden_is_remembered_and_what_is_gone_is_forgotten() -> None:
     visible = {t.name: t.visible for t in tracker.update([], 0.1, bare_table(), CAMERA)}
     assert visible == {"duck_0": False, "duck_1": True}
     assert update(tracker, 0.2, seen("duck", 0.6)) == {"duck_1": 0.6}
+
+
+@pytest.mark.parametrize("above", [0.004, -0.003])
+def test_what_seemed_to_be_sunk_into_the_table_is_forgotten_too(above: float) -> None:
+    tracker = AlikeTracker()
+    low = seen("block", 0.5)
+    low = replace(low, position=np.array([0.5, 0.0, TABLE_HEIGHT + above]), size=np.array([0.06, 0.03, 0.03]))
+    assert update(tracker, 0.0, low) == {"block_0": 0.5}
+    assert update(tracker, 0.1, x=0.5, y=0.0) == {"block_0": 0.5}, "something hides its place"
+    assert update(tracker, 0.2) == {}
+
+
+def test_a_part_of_a_block_is_no_other_block() -> None:
+    """A block of 90 x 30 mm, turned by 56 degrees, of which a finger hides the middle."""
+    yaw, size = math.radians(56), np.array([0.09, 0.03, 0.018])
+    whole = replace(seen("block", 0.66, 0.08), yaw=yaw, size=size)
+    away = np.array([math.cos(yaw), math.sin(yaw), 0.0])
+    across = np.array([-math.sin(yaw), math.cos(yaw), 0.0])
+
+    def another(offset: np.ndarray, category: str = "block") -> Detection:
+        return replace(
+            whole, category=category, name=category, confidence=0.6, position=whole.position + offset
+        )
+
+    assert len(update(AlikeTracker(), 0.0, another(0.04 * away), whole)) == 1
+    for offset in (0.09 * away, 0.031 * across, np.array([0.0, 0.0, 0.018])):
+        assert len(update(AlikeTracker(), 0.0, whole, another(offset))) == 2, "it touches the other one"
+    assert len(update(AlikeTracker(), 0.0, whole, another(0.04 * away, "duck"))) == 2
 
 
 def test_an_object_called_otherwise_is_the_same_object() -> None:

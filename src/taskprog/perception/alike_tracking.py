@@ -18,6 +18,7 @@ from scipy.optimize import linear_sum_assignment
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.detection import Detection
 from taskprog.perception.tracking import STILL, Track
+from taskprog.tasks.table_top import TABLE_HEIGHT
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +29,9 @@ MEMORY = 10  # sightings that a resting object's estimate averages at most
 # sightings that show less than this share of it, compared with the best, of late, say little.
 CLEAR, FADING = 0.85, 0.995
 BEHIND = 0.25  # of an object's height: what is seen so far below its centre is behind it
+# Of one kind, no centre lies within another's body: within these shares of its length and width from its
+# middle, and of its height above or below.
+WITHIN, LEVEL = 0.55, 0.75
 FAR = 1e3
 
 
@@ -81,6 +85,7 @@ class AlikeTracker:
     def _take_in(
         self, detections: Sequence[Detection], stamp: float, depth: NDArray[np.float32], camera: CameraModel
     ) -> None:
+        detections = _single(detections)
         pairs = self._matched(detections)
         unseen = [known for known in self._known if not any(known is k for k, _ in pairs)]
         for known, detection in pairs:
@@ -123,6 +128,23 @@ class AlikeTracker:
         return f"{detection.category}_{number}"
 
 
+def _single(detections: Sequence[Detection]) -> list[Detection]:
+    """Without those that are parts of others: behind a finger, one block can look like two."""
+    kept: list[Detection] = []
+    for seen in sorted(detections, key=lambda d: -d.confidence):
+        if not any(d.category == seen.category and _inside(seen.position, d) for d in kept):
+            kept.append(seen)
+    return [seen for seen in detections if any(seen is d for d in kept)]
+
+
+def _inside(position: Floats, body: Detection) -> bool:
+    x, y, z = (position - body.position).tolist()
+    along = math.cos(body.yaw) * x + math.sin(body.yaw) * y
+    across = math.cos(body.yaw) * y - math.sin(body.yaw) * x
+    length, width, height = body.size.tolist()
+    return abs(along) < WITHIN * length and abs(across) < WITHIN * width and abs(z) < LEVEL * height
+
+
 def _track(name: str, seen: Detection, stamp: float) -> Track:
     return Track(name, seen.category, seen.position, seen.yaw, seen.size, seen.confidence, True, stamp)
 
@@ -143,8 +165,14 @@ def _see(known: _Known, seen: Detection, stamp: float) -> None:
 
 
 def _seen_through(track: Track, depth: NDArray[np.float32], camera: CameraModel) -> bool:
-    """Whether the image shows what is behind and below an object's place, so that it cannot be there."""
-    pixels, away = camera.project(track.position[None])
+    """Whether the image shows what is behind and below an object's place, so that it cannot be there.
+
+    An object of which little was seen may be said to be in the table: it is looked for upon it.
+    """
+    size = float(track.size[2])
+    centre = track.position.copy()
+    centre[2] = max(centre[2], TABLE_HEIGHT + size / 2)
+    pixels, away = camera.project(centre[None])
     u, v = (round(float(value)) for value in pixels[0])
     if not (1 <= u < camera.width - 1 and 1 <= v < camera.height - 1):
         return False
@@ -152,4 +180,4 @@ def _seen_through(track: Track, depth: NDArray[np.float32], camera: CameraModel)
     if not math.isfinite(distance) or distance <= float(away[0]):
         return False
     height = float(camera.points([u], [v], [distance])[0, 2])
-    return height < float(track.position[2]) - BEHIND * float(track.size[2])
+    return height < float(centre[2]) - BEHIND * size
