@@ -26,7 +26,7 @@ ADDITIONS, ADDITION_LENGTHS = 32, tuple(range(1, 21))
 SORTS, SORT_LENGTHS = 64, tuple(range(2, 21))
 SHIFTS, SHIFT_LENGTHS = 16, (5, 10)  # of RSHIFT by itself, which no addition calls
 TURNS, TURN_LENGTHS = 150, tuple(range(1, 15))  # problems with poses so many turns apart
-STEPS = {ADDITION: 1500, SORTING: 500, POSES: 800, MULTI: 2000, STACKING: 4500, ORDERS: 1000}
+STEPS = {ADDITION: 1500, SORTING: 500, POSES: 800, MULTI: 3000, STACKING: 4500, ORDERS: 1000}
 RATES = {STACKING: 5e-3}  # peak learning rates other than usual: a thousand tasks are slow to learn
 # Of the problems that a training is checked on at its end: as long as it saw, and longer.
 CHECK_LENGTHS = {
