@@ -20,7 +20,9 @@ from ros_world import TIMEOUT, RosWorld, wait_until
 from sawyer_ntp.msg import DetectedObjects
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
+from std_srvs.srv import Trigger
 
+from taskprog.nodes.call import call_service
 from taskprog.nodes.images import colour_message, colour_of, depth_of
 from taskprog.nodes.perception import PerceptionNode
 from taskprog.nodes.qos import CAMERA, NEWEST
@@ -120,6 +122,23 @@ def test_a_cube_out_of_sight_is_remembered(ros: RosWorld, scene_images: SceneIma
     rig.send(*image(1), seconds=2)
     message = rig.next()
     assert {o.name: o.visible for o in message.objects} == {n: n != CUBE_NAMES[7] for n in CUBE_NAMES}
+
+
+def test_a_table_laid_anew_is_looked_at_afresh(ros: RosWorld, scene_images: SceneImages) -> None:
+    """What was hidden is forgotten, and images from before do not bring it back."""
+    camera, image = scene_images
+    rig = Rig(ros)
+    rig.calibrate(camera)
+    rig.send(*image(0), seconds=1)
+    assert len(rig.next().objects) == 8
+    client = rig.node.create_client(Trigger, "perception/forget")
+    assert call_service(client, Trigger.Request(), TIMEOUT).success
+    rig.send(*image(0), seconds=2)  # taken before, on its way until now
+    later = rig.node.get_clock().now().to_msg().sec + 100
+    rig.send(*image(1), seconds=later)
+    message = rig.next()
+    assert message.header.stamp.sec == later
+    assert {o.name for o in message.objects} == set(CUBE_NAMES[:7])
 
 
 def test_only_images_of_one_moment_belong_together(ros: RosWorld, scene_images: SceneImages) -> None:

@@ -17,6 +17,7 @@ from sawyer_ntp.action import ExecuteTask
 from sawyer_ntp.msg import TaskSpecification, TraceEvent
 from sawyer_ntp.srv import CheckTask, ResetScene, Step
 from std_msgs.msg import String
+from std_srvs.srv import Trigger
 
 from taskprog.machine import CancelToken, Event
 from taskprog.nodes.action_client import ActionClient
@@ -44,6 +45,7 @@ class StackClient:
         self._execute = ActionClient(self.node, ExecuteTask, "execute_task", callback_group=group)
         self._reset = self.node.create_client(ResetScene, "simulator/reset", callback_group=group)
         self._step = self.node.create_client(Step, "simulator/step", callback_group=group)
+        self._forget = self.node.create_client(Trigger, "perception/forget", callback_group=group)
         self._check = self.node.create_client(CheckTask, "simulator/check_task", callback_group=group)
         self.node.create_subscription(TraceEvent, "trace", self._on_trace, EVERY_EVENT)
         self.node.create_subscription(
@@ -118,12 +120,15 @@ class StackClient:
             raise ActionRejected(self._rejection or str(error)) from error
 
     def reset(self, scene: str, seed: int, objects: int = 0) -> None:
-        """Put the simulated world back to a start layout; ``objects`` 0 leaves their number to the scene.
+        """Put the simulated world back to a start layout, and have perception forget the old one.
+
+        ``objects`` 0 leaves their number to the scene.
 
         Raises:
             ValueError: the simulator refused.
         """
         self._service(self._reset, ResetScene.Request(scene=scene, seed=seed, objects=objects))
+        self._service(self._forget, Trigger.Request())
 
     def step(self, seconds: float) -> None:
         """Let simulated time go on."""

@@ -2,7 +2,8 @@
 
 Subscribes to ``camera/color/image_raw``, ``camera/depth/image_raw`` and ``camera/color/camera_info``; a
 colour and a depth image belong together when their stamps are equal. Publishes ``objects`` for every such
-pair, stamped as they are, and ``perception/debug_image`` while somebody looks at it.
+pair, stamped as they are, and ``perception/debug_image`` while somebody looks at it. Service
+``perception/forget``: the table was laid anew; what it remembers of hidden things is no longer true.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sawyer_ntp.msg import DetectedObject, DetectedObjects
 from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
+from std_srvs.srv import Trigger
 
 from taskprog.nodes.convert import from_stamp
 from taskprog.nodes.heartbeat import Heartbeat
@@ -67,6 +69,7 @@ class PerceptionNode(Node):
         self._colours: dict[Stamp, Image] = {}
         self._depths: dict[Stamp, Image] = {}
         self._last: tuple[Stamp, DetectedObjects] | None = None
+        self._stale: float | None = None  # stamp up to which images show a table that is no more
 
         self._objects = self.create_publisher(DetectedObjects, "objects", NEWEST)
         self._debug = self.create_publisher(Image, "perception/debug_image", NEWEST)
@@ -85,6 +88,7 @@ class PerceptionNode(Node):
                 callback_group=group,
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
             )
+        self.create_service(Trigger, "perception/forget", self._on_forget, callback_group=group)
         self._heartbeat = Heartbeat(self)
 
     @property
@@ -99,6 +103,14 @@ class PerceptionNode(Node):
                 self._eyes = self._make_eyes(new)
         except ValueError as error:
             self._warn(str(error))
+
+    def _on_forget(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._stale = self.get_clock().now().nanoseconds * 1e-9
+        self._last = None
+        if self._eyes is not None:
+            self._eyes.forget()
+        response.success, response.message = True, "all is forgotten"
+        return response
 
     def _on_colour(self, image: Image) -> None:
         self._pair(image, self._colours)
@@ -118,6 +130,8 @@ class PerceptionNode(Node):
     def _see(self, stamp: Stamp, colour: Image, depth: Image) -> None:
         if self._last is not None and self._last[0] == stamp:
             self._objects.publish(self._last[1])  # simulated time stands still, late joiners get it again
+            return
+        if self._stale is not None and from_stamp(colour.header.stamp) <= self._stale:
             return
         if self._eyes is None:
             self._warn("images, but no camera_info yet")

@@ -42,6 +42,9 @@ class Eyes(Protocol):
             ValueError: an image is not of the camera's size, or the depth image is empty.
         """
 
+    def forget(self) -> None:
+        """Know of no object any more, as before the first image."""
+
 
 class CubeEyes:
     """Cubes, told apart by their colours."""
@@ -49,12 +52,16 @@ class CubeEyes:
     def __init__(self, camera: CameraModel) -> None:
         self.camera = camera
         self._detector = CubeDetector(camera)
-        self._tracker = ObjectTracker()
+        self.forget()
 
     def see(self, rgb: NDArray[np.uint8], depth: NDArray[np.float32], stamp: float) -> list[Track]:
         """See ``Eyes``."""
         check_depth(depth)
         return self._tracker.update(self._detector.detect(rgb, depth), stamp)
+
+    def forget(self) -> None:
+        """See ``Eyes``."""
+        self._tracker = ObjectTracker()
 
 
 class AlikeEyes:
@@ -62,7 +69,7 @@ class AlikeEyes:
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
-        self._tracker = AlikeTracker()
+        self.forget()
 
     @property
     def camera(self) -> CameraModel:
@@ -73,6 +80,10 @@ class AlikeEyes:
         """See ``Eyes``."""
         check_depth(depth)
         return self._tracker.update(self._detector.detect(rgb, depth), stamp, depth, self.camera)
+
+    def forget(self) -> None:
+        """See ``Eyes``."""
+        self._tracker = AlikeTracker()
 
 
 def check_depth(depth: NDArray[np.float32]) -> None:
