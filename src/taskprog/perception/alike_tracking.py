@@ -142,7 +142,7 @@ def _inside(position: Floats, body: Detection) -> bool:
     along = math.cos(body.yaw) * x + math.sin(body.yaw) * y
     across = math.cos(body.yaw) * y - math.sin(body.yaw) * x
     length, width, height = body.size.tolist()
-    return abs(along) < WITHIN * length and abs(across) < WITHIN * width and abs(z) < LEVEL * height
+    return bool(abs(along) < WITHIN * length and abs(across) < WITHIN * width and abs(z) < LEVEL * height)
 
 
 def _track(name: str, seen: Detection, stamp: float) -> Track:
