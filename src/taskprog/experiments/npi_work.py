@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 from taskprog.experiments.unit import Files, Output
+from taskprog.experiments.work import folder_of, kept
 from taskprog.planners.npi.checkpoint import load_policy
 from taskprog.planners.npi.environments import ENVIRONMENTS
 from taskprog.planners.npi.planner import NPIPlanner
@@ -34,42 +31,17 @@ def train(config: TrainConfig) -> Output:
     recordings = make_recordings(config)
     trainer = Trainer(config, recordings)
     trainer.run()
-    return _kept(trainer, recordings.problems, recordings.decisions)
-
-
-@contextmanager
-def _folder_of(policy: Files) -> Iterator[Path]:
-    """A folder with a policy's files, for a while."""
-    with tempfile.TemporaryDirectory() as name:
-        for file, content in policy.items():
-            (Path(name) / file).write_bytes(content)
-        yield Path(name)
-
-
-def _kept(trainer: Trainer | Seq2SeqTrainer, problems: int, decisions: int) -> Output:
-    with tempfile.TemporaryDirectory() as name:
-        trainer.save(Path(name))
-        files = {path.name: path.read_bytes() for path in Path(name).iterdir()}
-    figures = {
-        "steps": trainer.step,
-        "loss": trainer.loss,
-        "errors": trainer.errors,
-        "parameters": sum(p.numel() for p in trainer.model.parameters()),
-        "recordings": problems,
-        "decisions": decisions,
-        "curve": [asdict(point) for point in trainer.history],
-    }
-    return Output(figures, files, {"training": trainer.seconds})
+    return kept(trainer, recordings.problems, recordings.decisions)
 
 
 def extend(config: TrainConfig, policy: Files) -> Output:
     """Add programs to a policy that ``train`` kept, whose core stays as it is."""
-    with _folder_of(policy) as folder:
+    with folder_of(policy) as folder:
         base = load_policy(folder)
     recordings = make_recordings(config)
     trainer = Trainer(config, recordings, base=base)
     trainer.run()
-    return _kept(trainer, recordings.problems, recordings.decisions)
+    return kept(trainer, recordings.problems, recordings.decisions)
 
 
 def train_sequences(config: Seq2SeqConfig) -> Output:
@@ -77,12 +49,12 @@ def train_sequences(config: Seq2SeqConfig) -> Output:
     trainer = Seq2SeqTrainer(config)
     trainer.run()
     problems = config.problems * len(config.lengths)
-    return _kept(trainer, problems, problems)
+    return kept(trainer, problems, problems)
 
 
 def write_sequences(config: Computing, policy: Files) -> Output:
     """Try problems with a baseline that ``train_sequences`` kept."""
-    with _folder_of(policy) as folder:
+    with folder_of(policy) as folder:
         model, _ = load_seq2seq(folder)
     tried = answer(model, config.environment, config.length, config.n, config.seed)
     return Output(Summary.of(config.length, tried).to_json())
@@ -95,7 +67,7 @@ def compute(config: Computing, policy: Files) -> Output:
         CheckpointError: the policy is for other programs.
     """
     environment = ENVIRONMENTS[config.environment]
-    with _folder_of(policy) as folder:
+    with folder_of(policy) as folder:
         planner = NPIPlanner.load(folder, environment)
     tried = evaluate(environment, planner, config.length, config.n, config.seed)
     return Output(Summary.of(config.length, tried).to_json())

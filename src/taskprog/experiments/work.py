@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,15 @@ def train(config: TrainConfig) -> Output:
     recordings = make_recordings(config)
     trainer = Trainer(config, recordings)
     trainer.run()
+    return kept(trainer, len(recordings), sum(len(recording) for recording in recordings))
+
+
+def kept(trainer: Any, recordings: int, decisions: int) -> Output:
+    """What a unit returns of a ``Training`` that has ended: its figures, and the policy as files.
+
+    Args:
+        recordings, decisions: that were trained on.
+    """
     with tempfile.TemporaryDirectory() as name:
         trainer.save(Path(name))
         files = {path.name: path.read_bytes() for path in Path(name).iterdir()}
@@ -65,8 +75,8 @@ def train(config: TrainConfig) -> Output:
         "loss": trainer.loss,
         "errors": trainer.errors,
         "parameters": sum(p.numel() for p in trainer.model.parameters()),
-        "recordings": len(recordings),
-        "decisions": sum(len(recording) for recording in recordings),
+        "recordings": recordings,
+        "decisions": decisions,
         "curve": [asdict(point) for point in trainer.history],
     }
     return Output(figures, files, {"training": trainer.seconds})
@@ -90,11 +100,18 @@ def evaluate_part(
     family: Family, tasks: Sequence[Task], policy: Files, conditions: Conditions, first: int = 0
 ) -> list[Episode]:
     """Evaluate a policy that came as files; ``first`` is the index of the first task among all."""
+    with folder_of(policy) as folder:
+        planner = NTPPlanner.load(folder, family)
+    return evaluate(family, tasks, planner, conditions, planner.library, first=first)
+
+
+@contextmanager
+def folder_of(policy: Files) -> Iterator[Path]:
+    """A folder with a policy's files, for a while."""
     with tempfile.TemporaryDirectory() as name:
         for file, content in policy.items():
             (Path(name) / file).write_bytes(content)
-        planner = NTPPlanner.load(Path(name), family)
-    return evaluate(family, tasks, planner, conditions, planner.library, first=first)
+        yield Path(name)
 
 
 def sized(name: str, sizes: dict[str, int]) -> Family:
