@@ -54,7 +54,12 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "namespace", default_value="", description="of all nodes and topics, one for each robot"
     ),
-    DeclareLaunchArgument("planner", default_value="ntp", description="planner of goals that name none"),
+    DeclareLaunchArgument(
+        "planner",
+        default_value="ntp",
+        choices=["ntp", "npi"],
+        description="planner of goals that name none: ntp follows videos, npi takes tasks in words",
+    ),
     DeclareLaunchArgument(
         "checkpoint", default_value="", description="folder of a policy; empty: the shipped one"
     ),
