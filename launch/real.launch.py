@@ -59,6 +59,11 @@ ARGUMENTS = [
         default_value="",
         description="where the camera stands, from taskprog calibrate; empty: as the parameter file says",
     ),
+    DeclareLaunchArgument(
+        "camera_frame",
+        default_value="",
+        description="the camera's optical frame, put into tf where the calibration says; empty: tf has it",
+    ),
     DeclareLaunchArgument("rviz", default_value="false", choices=BOOLEAN, description="start rviz"),
     DeclareLaunchArgument(
         "namespace", default_value="", description="of all nodes and topics, one for each robot"
@@ -124,7 +129,9 @@ def generate_launch_description() -> LaunchDescription:
                 for master, condition in ((FAKE_MASTER, IfCondition), (text("master"), UnlessCondition))
             ),
             node(
-                "perception", {"calibration_file": text("calibration_file")}, condition=UnlessCondition(fake)
+                "perception",
+                {"calibration_file": text("calibration_file"), "camera_frame": text("camera_frame")},
+                condition=UnlessCondition(fake),
             ),
             node(
                 "kinematic_cell",

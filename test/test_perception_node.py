@@ -21,11 +21,12 @@ from sawyer_ntp.msg import DetectedObjects
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
+from tf2_msgs.msg import TFMessage
 
 from taskprog.nodes.call import call_service
 from taskprog.nodes.images import colour_message, colour_of, depth_of
 from taskprog.nodes.perception import PerceptionNode
-from taskprog.nodes.qos import CAMERA, NEWEST
+from taskprog.nodes.qos import CAMERA, LATCHED, NEWEST
 from taskprog.perception.camera import CameraModel
 from taskprog.tasks.table_top import CUBE_NAMES
 
@@ -176,6 +177,19 @@ def test_debug_image_comes_when_somebody_looks(ros: RosWorld, scene_images: Scen
     picture = colour_of(pictures.get(timeout=TIMEOUT))
     assert picture.shape == (240, 320, 3)
     assert (picture != image(0)[0]).any()
+
+
+def test_the_cameras_frame_is_put_into_tf_on_request(ros: RosWorld) -> None:
+    listener = ros.node("listener")
+    heard: Queue[TFMessage] = Queue()
+    listener.create_subscription(TFMessage, "tf_static", heard.put, LATCHED)
+    pose = [1.5, 0.1, 0.8, 0.0, 1.0, 0.0, 0.0]
+    rig = Rig(ros, camera_frame="camera_color_optical_frame", camera_pose=pose)
+    (found,) = heard.get(timeout=TIMEOUT).transforms
+    assert (found.header.frame_id, found.child_frame_id) == ("base", "camera_color_optical_frame")
+    place, turn = found.transform.translation, found.transform.rotation
+    assert (place.x, place.y, place.z, abs(turn.y)) == pytest.approx((1.5, 0.1, 0.8, 1.0))
+    assert rig.node.count_publishers("tf_static") == 1
 
 
 def test_an_unknown_detector_is_an_error_at_start(ros: RosWorld) -> None:

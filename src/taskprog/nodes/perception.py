@@ -23,12 +23,14 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
+from tf2_msgs.msg import TFMessage
 
 from taskprog.nodes.convert import from_stamp
 from taskprog.nodes.heartbeat import Heartbeat
 from taskprog.nodes.images import camera_model, colour_message, colour_of, depth_of
 from taskprog.nodes.parameters import declare
-from taskprog.nodes.qos import CAMERA, NEWEST
+from taskprog.nodes.qos import CAMERA, LATCHED, NEWEST
+from taskprog.nodes.sensor_messages import camera_transform
 from taskprog.nodes.specification import goods_detector
 from taskprog.nodes.spin import run
 from taskprog.perception.calibration_file import read_calibration
@@ -65,6 +67,16 @@ class PerceptionNode(Node):
             self, "calibration_file", "", "what taskprog calibrate wrote; its pose takes camera_pose's place"
         )
         self._pose = read_calibration(Path(calibration)).pose if calibration else _as_matrix(pose)
+        frame = declare(
+            self,
+            "camera_frame",
+            "",
+            f"the camera's optical frame, put into tf at its pose in {FRAME}; empty: others say where it is",
+        )
+        self._frames = self.create_publisher(TFMessage, "tf_static", LATCHED) if frame else None
+        if self._frames is not None:
+            stamp = self.get_clock().now().to_msg()
+            self._frames.publish(TFMessage(transforms=[camera_transform(stamp, frame, self._pose)]))
         self._eyes: Eyes | None = None
         self._colours: dict[Stamp, Image] = {}
         self._depths: dict[Stamp, Image] = {}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 
-# The last message reaches those who come late.
+# The last message reaches those who come late; also of /tf_static.
 LATCHED = QoSProfile(
     depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
 )
+# Joint states, frames, the clock: often, and old ones are of no use.
+STATES = QoSProfile(depth=20)
 # Nothing may be lost: events of a trace.
 EVERY_EVENT = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
 # Only the newest counts: objects for a planner.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header, String
 from tf2_msgs.msg import TFMessage
@@ -14,12 +13,10 @@ from taskprog.control.frame_tree import FrameTree
 from taskprog.control.intera.robot import SawyerRobot
 from taskprog.control.robot import GRIPPER_CLOSED_WIDTH, GRIPPER_JOINTS
 from taskprog.nodes.convert import to_stamp
-from taskprog.nodes.qos import LATCHED
+from taskprog.nodes.qos import LATCHED, STATES
 from taskprog.nodes.sensor_messages import transform_message
 from taskprog.resources import share_dir
 
-STATES = QoSProfile(depth=20)
-STATIC_FRAMES = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 DESCRIPTION_PATIENCE = 3.0  # seconds after which the shipped description stands in for the robot's
 
 
@@ -34,7 +31,7 @@ class StatePublisher:
         self._began = 0.0
         self._joints = node.create_publisher(JointState, "joint_states", STATES)
         self._frames = node.create_publisher(TFMessage, "tf", STATES)
-        self._static = node.create_publisher(TFMessage, "tf_static", STATIC_FRAMES)
+        self._static = node.create_publisher(TFMessage, "tf_static", LATCHED)
         self._description = node.create_publisher(String, "robot_description", LATCHED)
 
     def begin(self) -> None:

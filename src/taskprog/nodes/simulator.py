@@ -21,7 +21,6 @@ from geometry_msgs.msg import TransformStamped
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sawyer_ntp.srv import CheckTask, Disturb, ResetScene, Step
 from sensor_msgs.msg import CameraInfo, Image, JointState
@@ -45,7 +44,7 @@ from taskprog.machine import CancelToken
 from taskprog.nodes.convert import from_stamp, to_duration, to_stamp
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
 from taskprog.nodes.parameters import declare
-from taskprog.nodes.qos import CAMERA, LATCHED, NEWEST
+from taskprog.nodes.qos import CAMERA, LATCHED, NEWEST, STATES
 from taskprog.nodes.sensor_messages import (
     camera_info_message,
     camera_transform,
@@ -70,10 +69,6 @@ EXECUTOR = "executor"
 OPTICAL_FRAME = "camera_optical_frame"
 STATE_RATE = 50.0  # joint states, frames and clock, per second of simulated time
 WATCH_PERIOD = 0.5  # seconds of wall time
-
-STATES = QoSProfile(depth=20)
-# /tf_static keeps what it has for those who come late.
-STATIC_FRAMES = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class SimulatorNode(Node):
@@ -272,7 +267,7 @@ class Publisher:
         self._clock = node.create_publisher(ClockMessage, "/clock", NEWEST)
         self._joints = node.create_publisher(JointState, "joint_states", STATES)
         self._frames = node.create_publisher(TFMessage, "tf", STATES)
-        self._static = node.create_publisher(TFMessage, "tf_static", STATIC_FRAMES)
+        self._static = node.create_publisher(TFMessage, "tf_static", LATCHED)
         self._description = node.create_publisher(String, "robot_description", LATCHED)
         self._images = {
             name: (
