@@ -39,29 +39,47 @@ class Batch:
 class ActivationSet:
     """Distinct activations, to draw from by program: each is as likely as any other of its program.
 
+    Args:
+        counts: how often each occurred; frequency: share of the draws that go by that instead.
+
     Attributes:
         programs: rows of the programs there are activations of.
     """
 
-    def __init__(self, table: ProgramTable, activations: Sequence[Activation]):
+    def __init__(
+        self,
+        table: ProgramTable,
+        activations: Sequence[Activation],
+        counts: Sequence[int] = (),
+        frequency: float = 0.0,
+    ):
         groups: dict[int, list[Activation]] = defaultdict(list)
-        for activation in activations:
+        occurred: dict[int, list[int]] = defaultdict(list)
+        for activation, count in zip(activations, counts or [1] * len(activations), strict=True):
             groups[activation.program].append(activation)
+            occurred[activation.program].append(count)
         self.programs = sorted(groups)
         self._all = [_padded(table, groups[program]) for program in self.programs]
         self._lengths = [batch.weight.sum(1).numpy() for batch in self._all]
+        self._chances: list[NDArray[np.float64] | None] = [None] * len(self.programs)
+        if frequency > 0.0:
+            for k, program in enumerate(self.programs):
+                often = np.array(occurred[program], float)
+                self._chances[k] = (1.0 - frequency) / len(often) + frequency * often / often.sum()
 
     def draw(self, rng: np.random.Generator, decisions: int, weights: NDArray[np.float64]) -> list[Batch]:
         """A batch for each program, ``decisions`` in all, about, shared as the weights say; each program has
         at least one activation. Where a program has fewer than its share, those it has weigh more."""
         share = weights / weights.sum()
         result = []
-        for everything, lengths, part in zip(self._all, self._lengths, share, strict=True):
+        for everything, lengths, chances, part in zip(
+            self._all, self._lengths, self._chances, share, strict=True
+        ):
             count = max(1, round(decisions * part / float(lengths.mean())))
             if count >= len(lengths):
                 result.append(replace(everything, weight=everything.weight * (count / len(lengths))))
             else:
-                rows = rng.choice(len(lengths), count, replace=False)
+                rows = rng.choice(len(lengths), count, replace=False, p=chances)
                 result.append(_chosen(everything, rows, int(lengths[rows].max())))
         return result
 

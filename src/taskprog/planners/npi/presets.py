@@ -69,7 +69,9 @@ def configuration(model: str, seed: int, quick: bool = False) -> TrainConfig:
             practices.append(Practice(index, (1,), STARTS[name]))
     steps = round(STEPS[kind] * (QUICK if quick else 1.0))
     config = TrainConfig(names, tuple(practices), seed, steps)
-    return replace(config, rate=RATES.get(model, config.rate))
+    # What ends a recursion is one activation of thousands: drawn like any other, it hardly ever came up.
+    frequency = 0.2 if model.endswith(RECURSIVE) else 0.0
+    return replace(config, rate=RATES.get(model, config.rate), frequency=frequency)
 
 
 def maximum(base: TrainConfig) -> TrainConfig:

@@ -34,6 +34,7 @@ class TrainConfig:
         seed: of problems, initial weights and batches.
         steps: gradient steps.
         decisions: in a batch, about.
+        frequency: share of the draws in which activations come as often as they occurred, not all alike.
         rate: peak learning rate, reached after ``warmup`` steps, then a cosine towards zero.
     """
 
@@ -42,6 +43,7 @@ class TrainConfig:
     seed: int = 0
     steps: int = 1500
     decisions: int = 512
+    frequency: float = 0.0
     rate: float = 2e-3
     warmup: int = 100
     decay: float = 1e-4
@@ -79,7 +81,8 @@ class Trainer(Training):
             self.model = extended(*base, self.table)
             known = {self.table.rows.index(name) for name in base[1].rows}
             chosen = [activation for activation in chosen if activation.program not in known]
-        self._set = ActivationSet(self.table, chosen)
+        counts = [recordings.activations[activation] for activation in chosen]
+        self._set = ActivationSet(self.table, chosen, counts, config.frequency)
         super().__init__(config, self.model, self._set.programs, self.table.rows)
 
     def planner(self, environment: Environment) -> NPIPlanner:
