@@ -113,6 +113,7 @@ def test_cancelling_slows_down_within_the_limits_and_holds() -> None:
         end = ended(motion)
         assert (end.code, end.cancelled, end.message) == (Code.SUCCESSFUL, True, "enough")
         ledger = b.network.robot.arm.ledger
+        wait_until(lambda: ledger.commands[-1].mode == types.POSITION_MODE, "all of the motion's commands")
         stream = [c for c in ledger.commands if c.mode == types.TRAJECTORY_MODE]
         assert stream[-1].velocity == pytest.approx([0.0] * 7)
         assert ledger.acceleration <= 1.0

@@ -212,12 +212,13 @@ class Arm:
             place = measured[0]  # do not push on
         self._end(Ended(fault.code, fault.message), place, silent=fault.code in LEAVE_ALONE)
 
-    def _end(self, ended: Ended, hold: Floats, silent: bool = False) -> None:
+    def _end(self, ended: Ended, hold: Floats, silent: bool = False, at_once: bool = True) -> None:
+        """``at_once`` false: a command went out in this tick, which the first to hold must not replace."""
         motion = self._motion
         assert motion is not None
         self._motion = None
         self._hold, self._holds_left = hold, 0 if silent else HOLD_COMMANDS
-        if not silent:
+        if at_once and not silent:
             self._send_hold()
         motion.ended = ended
         motion.done.set()
@@ -254,7 +255,7 @@ class Arm:
             self._end(Ended(refused.code, f"on the way: {refused}"), motion.setpoint[0])
             return
         if motion.brake is not None and motion.rate == 0.0:
-            self._end(motion.brake[1], motion.setpoint[0])
+            self._end(motion.brake[1], motion.setpoint[0], at_once=False)
         elif motion.time >= motion.path.duration:
             self._settle(motion, error, measured[1])
 
@@ -273,7 +274,7 @@ class Arm:
     def _settle(self, motion: Motion, error: Floats, velocities: Floats) -> None:
         missed = error > motion.goal_tolerance
         if not missed.any() and not (np.abs(velocities) > STOPPED).any():
-            self._end(Ended(), motion.path.sample(motion.path.duration)[0])
+            self._end(Ended(), motion.path.sample(motion.path.duration)[0], at_once=False)
             return
         motion.overdue += PERIOD
         if motion.overdue > motion.goal_time:
