@@ -26,8 +26,7 @@ from taskprog.cli.supervisor import NodeDied
 from taskprog.machine import CancelToken, Event, EventKind, OutcomeCode, RunCode
 from taskprog.nodes.call import ActionError
 from taskprog.nodes.convert import from_stamp
-from taskprog.nodes.policies import NTP
-from taskprog.nodes.specification import SpecificationError, read_specification
+from taskprog.nodes.specification import NTP, SpecificationError, read_specification
 from taskprog.tasks.block_stacking import demonstrated_steps
 from taskprog.tasks.carrying import GRASP_OFFSET, steps_into
 from taskprog.tasks.family import Family, Task

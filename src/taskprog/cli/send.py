@@ -16,7 +16,7 @@ from taskprog.cli.main import CommandError
 from taskprog.machine import CancelToken
 from taskprog.nodes.call import ActionError
 from taskprog.nodes.convert import from_stamp
-from taskprog.nodes.policies import NPI
+from taskprog.nodes.specification import NPI
 from taskprog.perception.task_video import MAX_BYTES
 from taskprog.view.tree import TraceTree
 

@@ -30,11 +30,11 @@ from taskprog.nodes.convert import to_duration
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
 from taskprog.nodes.markers import TraceMarkers
 from taskprog.nodes.parameters import declare
-from taskprog.nodes.policies import NTP, PLANNERS, Policies
+from taskprog.nodes.policies import Policies
 from taskprog.nodes.qos import EVERY_EVENT, LATCHED
 from taskprog.nodes.ros_domain import EXECUTOR, PERCEPTION, RosDomain
 from taskprog.nodes.single_goal import PREEMPTED, Feedback, SingleGoalServer
-from taskprog.nodes.specification import READ, SpecificationError
+from taskprog.nodes.specification import NTP, PLANNERS, READ, SpecificationError
 from taskprog.nodes.spin import run
 from taskprog.nodes.trace_messages import description_message, event_message
 from taskprog.planners.checkpoint import CheckpointError

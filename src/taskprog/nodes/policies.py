@@ -20,7 +20,7 @@ from taskprog.machine import (
     Planner,
     TaskSpecification,
 )
-from taskprog.nodes.specification import check_eyes, check_specification, read_specification
+from taskprog.nodes.specification import NPI, NTP, check_eyes, check_specification, read_specification
 from taskprog.planners.npi.environments import ENVIRONMENTS
 from taskprog.planners.npi.planner import NPIPlanner
 from taskprog.planners.ntp.planner import NTPPlanner
@@ -30,7 +30,6 @@ from taskprog.tasks.family import Family
 
 T = TypeVar("T")
 
-NTP, NPI = PLANNERS = ("ntp", "npi")
 DECISION_TIMEOUT = 30.0  # seconds of wall time; a decision takes milliseconds
 
 

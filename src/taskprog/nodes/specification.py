@@ -31,6 +31,7 @@ from taskprog.tasks.table_top import CAMERA_SIZE
 
 SpecificationError = TaskVideoError
 ORDER_FULFILMENT = "order_fulfilment"
+NTP, NPI = PLANNERS = ("ntp", "npi")  # of goals: with a video, with a task in words
 READ = ("block_stacking", ORDER_FULFILMENT)  # families whose videos can be read
 
 
