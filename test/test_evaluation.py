@@ -194,12 +194,16 @@ def test_a_later_step_that_cannot_be_done_yet_is_a_wrong_scope() -> None:
 
 
 class OtherOrder:
-    """Knows the same goal in another order, and finds its steps in the demonstration; fails at the end."""
+    """Knows the same goal in another order, and finds its steps in the demonstration; fails at the end.
 
-    def __init__(self, order: list[int], flat: bool = False):
+    ``scoped``: shows its programs the part of the demonstration that they need.
+    """
+
+    def __init__(self, order: list[int], flat: bool = False, scoped: bool = True):
         self._order = order
         self._expert = FAMILY.expert(TASK)
         self._flat = flat
+        self._scoped = scoped
 
     def begin(self, specification: TaskSpecification) -> None:
         self._expert.begin(specification)
@@ -208,9 +212,14 @@ class OtherOrder:
         undone = self._expert.undone(observation)
         step = next((k for k in self._order if k in undone), None)
         if frame.op.name != LIBRARY.root:
-            return self._expert.decide(frame, observation)
+            if self._scoped:
+                return self._expert.decide(frame, observation)
+            assert step is not None
+            return replace(self._expert.act(frame.op.name, step, observation), scope=None)
         if step is None or len(undone) == 1:
             return Decision(None, end=True)  # one is left out
+        if not self._scoped and not self._flat:
+            return Decision(Call(LIBRARY["pick_and_place"]))
         if not self._flat:
             return Decision(Call(LIBRARY["pick_and_place"]), self._expert.scope(step, "pick_and_place"))
         name = "pick_and_place"
@@ -221,9 +230,9 @@ class OtherOrder:
         return Decision(call)
 
 
-@pytest.mark.parametrize("flat", [False, True])
-def test_steps_in_another_possible_order_are_no_fault(flat: bool) -> None:
-    planner = Separate([OtherOrder([2, 0, 1], flat)])
+@pytest.mark.parametrize(("flat", "scoped"), [(False, True), (False, False), (True, False)])
+def test_steps_in_another_possible_order_are_no_fault(flat: bool, scoped: bool) -> None:
+    planner = Separate([OtherOrder([2, 0, 1], flat, scoped)])
     episode = evaluate(FAMILY, [TASK], planner, library=FLAT if flat else LIBRARY)[0]
     assert episode.unmet == ("yellow>orange",)
     assert (episode.cause, episode.detail) == ("wrong program", "block_stacking: returned too early")

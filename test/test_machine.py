@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from taskprog.machine import (
     NO_SCOPE,
@@ -35,6 +37,7 @@ from taskprog.machine import (
     Trace,
     demonstration_of,
 )
+from taskprog.view.tree import render_tree
 
 LIBRARY = Library(
     "root",
@@ -93,6 +96,13 @@ def call(name: str, *args: str | float, scope: Scope | None = None, end: bool = 
 
 
 STOP = Decision(None, end=True)
+
+
+def render_plain(trace: Trace) -> str:
+    """The trace's tree as text."""
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(render_tree(trace))
+    return console.export_text()
 
 
 def run(
@@ -206,6 +216,35 @@ def test_failing_primitives_are_retried_until_too_many_fail_in_a_row() -> None:
     assert (result.code, result.primitives) == (RunCode.PRIMITIVE_FAILED, 3)
     assert "UNREACHABLE: too far" in result.message
     assert result.primitive == lost
+
+
+def test_a_program_whose_primitives_keep_failing_is_given_up_and_the_root_decides_anew() -> None:
+    """Also if it was to be the root's last call; the programs given up say why they returned."""
+    gone = Outcome(OutcomeCode.UNKNOWN_OBJECT, "no duck in sight")
+    often = [call("branch", end=True), call("branch"), *[call("touch")] * 3]
+    planner = Script(*often, call("touch"), *often, STOP)
+    world = World(lambda n, cancel: Outcome() if n == 4 else gone)
+    trace = Trace()
+    assert run(planner, world, Budget(retries=1), trace).code is RunCode.RETURNED
+    asked = [name for name, _ in planner.asked]
+    assert asked == ["root", *["branch"] * 4, "root", "root", *["branch"] * 4, "root"]
+    ends = [
+        (e.op, e.depth, e.outcome, e.message)
+        for e in trace.events
+        if e.kind is EventKind.RETURN and e.outcome
+    ]
+    assert ends == [("branch", depth, "UNKNOWN_OBJECT", "no duck in sight") for depth in (2, 1)] * 2
+    text = render_plain(trace)
+    assert text.count("✘ UNKNOWN_OBJECT: no duck in sight") == 2 * (3 + 2)
+
+
+def test_giving_up_again_and_again_ends_the_run() -> None:
+    gone = Outcome(OutcomeCode.UNKNOWN_OBJECT, "no duck in sight")
+    planner = Script(*[call("branch"), *[call("touch")] * 3] * 4)
+    result = run(planner, World(lambda n, cancel: gone), Budget(retries=2))
+    assert (result.code, result.primitives) == (RunCode.PRIMITIVE_FAILED, 9)
+    result = run(Script(*[call("touch")] * 9), World(lambda n, cancel: gone), Budget(retries=2))
+    assert (result.code, result.primitives) == (RunCode.PRIMITIVE_FAILED, 3)  # nothing but the root
 
 
 def test_a_stopped_robot_ends_the_run_at_once() -> None:

@@ -31,7 +31,7 @@ from taskprog.planners.ntp.dataset import DataConfig, Recording, record_all, thi
 from taskprog.planners.ntp.features import Frames, relations
 from taskprog.planners.ntp.model import NTPModel
 from taskprog.planners.ntp.planner import CheckpointError, NTPPlanner
-from taskprog.planners.ntp.presets import ABLATIONS, MODELS, RELATIONAL, configuration, relabelled
+from taskprog.planners.ntp.presets import ABLATIONS, MODELS, NTP, RELATIONAL, configuration, relabelled
 from taskprog.planners.ntp.scoping import END, INSIDE, OUTSIDE, START, decode_scopes, scope_labels
 from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings, unseen_tasks
 from taskprog.resources import share_dir
@@ -44,6 +44,7 @@ from taskprog.tasks.block_stacking import (
 )
 from taskprog.tasks.conditions import Conditions, Disturbances, VideoConditions
 from taskprog.tasks.evaluation import Summary, evaluate
+from taskprog.tasks.families import FAMILIES
 from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE
 
 FAMILY = BlockStacking()
@@ -261,11 +262,31 @@ def test_a_task_of_the_test_half_is_never_recorded() -> None:
         record_all(FAMILY, [*FAMILY.tasks(0, 2, "train"), task], 0, DataConfig())
 
 
-def test_recordings_repeat_with_their_seed(recordings: list[Recording]) -> None:
-    again = make_recordings(SHORT)
-    other = make_recordings(replace(SHORT, seed=1))
-    assert all((a.positions == b.positions).all() for a, b in zip(recordings, again, strict=True))
-    assert not np.array_equal(recordings[0].positions, other[0].positions)
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_recordings_repeat_with_their_seed(family: str, flat: bool) -> None:
+    config = replace(SHORT, family=family, tasks=4, data=DataConfig(), model=replace(SMALL, flat=flat))
+    first, again, other = (make_recordings(c) for c in (config, config, replace(config, seed=1)))
+    assert len(first) == len(again)
+    for a, b in zip(first, again, strict=True):
+        for name, value in vars(a).items():
+            np.testing.assert_array_equal(value, getattr(b, name), err_msg=name)
+    assert not np.array_equal(first[0].positions, other[0].positions)
+
+
+def test_no_baseline_trains_on_fewer_decisions_than_ntp() -> None:
+    """Decisions of a gradient step, without padding, times the preset's steps."""
+
+    def decisions(model: str) -> float:
+        config = configuration("block_stacking", model, 20, 0)
+        config = replace(config, data=replace(config.data, trials=1))
+        traces = TraceSet(make_recordings(config), config.model.recurrent, config.model.scoped)
+        rng, weights = np.random.default_rng(0), np.ones(len(traces.programs))
+        drawn = [traces.draw(rng, config.videos, config.decisions, weights)[1] for _ in range(20)]
+        return config.steps * float(np.mean([sum(float(g.target.weight.sum()) for g in d) for d in drawn]))
+
+    baselines = [model for model in MODELS if model not in (RELATIONAL, NTP)]
+    assert min(decisions(model) for model in baselines) >= 0.99 * decisions(NTP)
 
 
 def test_recorded_scopes_lie_inside_their_callers(recordings: list[Recording]) -> None:

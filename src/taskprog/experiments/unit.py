@@ -13,7 +13,7 @@ from typing import Any
 
 from taskprog.files import written_whole
 
-FORMAT = 1  # of unit files, and of what the functions of units compute: another number makes all units anew
+FORMAT = 2  # of unit files, and of what the functions of units compute: another number makes all units anew
 DIGITS = 12  # of the hash in a unit's key
 
 Files = dict[str, bytes]  # names without folders

@@ -110,12 +110,22 @@ class Planner(Protocol[SeenIn]):
 
 @dataclass(frozen=True)
 class Budget:
-    """Limits of a run; running out of one is an outcome, not an error."""
+    """Limits of a run; running out of one is an outcome, not an error.
 
-    steps: int = 400  # decisions
-    seconds: float = 600.0  # on the domain's clock
-    depth: int = 8  # frames in the call stack
-    failures: int = 3  # primitives failing in a row
+    Attributes:
+        steps: decisions.
+        seconds: on the domain's clock.
+        depth: frames in the call stack.
+        failures: primitives failing in a row.
+        retries: how often in a row, before that ends the run, what the root called is given up instead, and
+            the root decides anew. So a program called for something that is no more does not end the run.
+    """
+
+    steps: int = 400
+    seconds: float = 600.0
+    depth: int = 8
+    failures: int = 3
+    retries: int = 0
 
 
 class RunCode(IntEnum):
@@ -243,6 +253,7 @@ class _Run(Generic[Seen]):
         self.steps = 0
         self.primitives = 0
         self.failures = 0
+        self.retries = 0
         self.began: float | None = None
         self.now = 0.0
         machine.stack = []
@@ -296,6 +307,20 @@ class _Run(Generic[Seen]):
             stack.pop()
             if not (stack and stack[-1].last):
                 break
+
+    def give_up(self, outcome: Outcome) -> None:
+        """Pop all programs but the root, which is to decide anew even if this was to be its last call."""
+        stack = self.machine.stack
+        while len(stack) > 1:
+            frame = stack[-1]
+            self.record(
+                EventKind.RETURN, frame.call, frame.scope, frame.depth, outcome.code.name, outcome.message
+            )
+            stack.pop()
+        root = stack[0]
+        stack[0] = Frame(root.op, root.scope, root.depth, False, root.state, root.args)
+        self.failures = 0
+        self.retries += 1
 
     def loop(self) -> Generator[Ask[Seen], Decision, RunResult]:
         stack = self.machine.stack
@@ -359,11 +384,16 @@ class _Run(Generic[Seen]):
         self.primitives += 1
         self.record(EventKind.OUTCOME, call, scope, depth, outcome.code.name, outcome.message)
         self.failures = 0 if outcome.ok else self.failures + 1
+        self.retries = 0 if outcome.ok else self.retries
         if outcome.code is OutcomeCode.CANCELLED:
             return self.result(RunCode.CANCELLED, self.cancel.reason or outcome.message, outcome)
         if outcome.code in FATAL:
             return self.result(RunCode.ROBOT_STOPPED, outcome.message, outcome)
-        if self.failures >= self.machine.budget.failures:
+        budget = self.machine.budget
+        if self.failures >= budget.failures:
+            if depth > 1 and self.retries < budget.retries:
+                self.give_up(outcome)
+                return None
             return self.result(
                 RunCode.PRIMITIVE_FAILED,
                 f"{self.failures} primitives failed in a row, the last {call}: "

@@ -42,7 +42,8 @@ class Event:
         op: name of the operation (for FINISH the root program).
         args: its arguments.
         scope: the part of the specification that the operation may see.
-        outcome: name of an OutcomeCode (OUTCOME) or RunCode (FINISH); else empty.
+        outcome: name of an OutcomeCode (OUTCOME, or RETURN of a program that was given up) or of a RunCode
+            (FINISH); else empty.
         message: in words, for people.
         observation: stamp in seconds of the observation that led here.
     """

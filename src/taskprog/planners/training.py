@@ -93,7 +93,7 @@ class Training(ABC):
         self._network = model
         self._rng = np.random.default_rng((settings.seed, 1))
         learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._optimizer = torch.optim.AdamW(learnt, lr=settings.rate, weight_decay=settings.decay)
+        self._optimizer = torch.optim.AdamW(learnt, lr=settings.rate, weight_decay=settings.decay, fused=True)
         self._names = list(names)
         self._errors = dict.fromkeys(programs, 1.0)
 

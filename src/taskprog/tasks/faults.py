@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -55,7 +56,7 @@ def first_fault(expert: Expert, library: Library, demonstration: Demonstration, 
 
 def _judge_programs(expert: Expert, library: Library, kept: Kept) -> Fault | None:
     scoped = any(_narrows(frame, decision) for frame, _, decision in kept)
-    step = 0
+    steps: list[int] = []  # that may be in work
     over: dict[int, str] = {}  # depths at which the program should have returned, and its call instead
     for frame, observation, decision in kept:
         if isinstance(decision, PlannerError):
@@ -71,18 +72,21 @@ def _judge_programs(expert: Expert, library: Library, kept: Kept) -> Fault | Non
             if fault is not None or decision.call is None:
                 return fault
             (carry,) = frame.op.callees
-            step, expected = undone[0], Decision(Call(library[carry]), end=decision.end)
+            steps, expected = expert.ready(undone), Decision(Call(library[carry]), end=decision.end)
             shown = expert.shown(decision.scope or frame.scope)
             if scoped and expert.scope(0, carry) is not None:
                 if shown is None or shown not in expert.ready(undone):
                     what = "no one step" if shown is None else "a step whose turn it is not"
                     return Fault(WRONG_SCOPE, f"{frame.op.name}: {carry} sees {what}")
-                step, expected = shown, replace(expected, scope=expert.scope(shown, carry))
+                steps, expected = [shown], replace(expected, scope=expert.scope(shown, carry))
+            possible = dict.fromkeys(steps, expected)
         else:
-            expected = expert.act(frame.op.name, step, observation)
-        fault = _differs(frame, decision, expected, scoped)
-        if fault is not None:
-            return fault
+            possible = {step: expert.act(frame.op.name, step, observation) for step in steps}
+        faults = {step: _differs(frame, decision, e, scoped) for step, e in possible.items()}
+        steps = [step for step, fault in faults.items() if fault is None]
+        if not steps:
+            return _nearest(list(faults.values()))
+        expected = possible[steps[0]]
         if expected.end and not decision.end:
             over[frame.depth] = str(decision.call.op.name) if decision.call else ""
     return None
@@ -101,9 +105,13 @@ def _judge_flat(expert: Expert, library: Library, kept: Kept) -> Fault | None:
         expected = carried or [expected for expected, _ in possible]
         faults = [_differs(frame, decision, e, scoped=False) for e in expected]
         if None not in faults:
-            # Of several possible steps, the one that comes nearest to what was done.
-            return next((f for f in faults if f is not None and f.cause == WRONG_ARGUMENT), faults[0])
+            return _nearest(faults)
     return None
+
+
+def _nearest(faults: Sequence[Fault | None]) -> Fault | None:
+    """Of several possible steps, the fault by that which comes nearest to what was done."""
+    return next((f for f in faults if f is not None and f.cause == WRONG_ARGUMENT), faults[0])
 
 
 def _primitive(expert: Expert, step: int, observation: Observation) -> tuple[Decision, bool]:

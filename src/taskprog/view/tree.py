@@ -23,7 +23,7 @@ class CallNode:
 
     @property
     def failed(self) -> bool:
-        """Whether this is a primitive that ended badly."""
+        """Whether this is a primitive that ended badly, or a program that was given up."""
         return bool(self.end and self.end.outcome and self.end.outcome != OutcomeCode.SUCCEEDED.name)
 
 
@@ -109,7 +109,7 @@ def render_tree(trace: Trace, fold: bool = False, notes: Mapping[int, str] | Non
 
 def _grow(branch: Tree, node: CallNode, fold: bool, notes: Mapping[int, str]) -> None:
     text = call_text(node.call)
-    if node.end is not None and node.end.kind is EventKind.OUTCOME:
+    if node.end is not None and node.end.outcome:
         text.append("  ")
         text.append_text(outcome_text(node.end))
     if node.end is not None and node.end.index in notes:

@@ -84,7 +84,7 @@ def _draw_row(picture: Picture, row: _Row, baseline: int, frames: int) -> None:
     call, end = row.node.call, row.node.end
     left = MARGIN + row.depth * INDENT
     primitive = end is not None and end.kind is EventKind.OUTCOME
-    colour: Colour = WHITE if not primitive else RED if row.node.failed else GREEN
+    colour: Colour = RED if row.node.failed else GREEN if primitive else WHITE
     if row.depth:
         elbow = [
             [left - 15, baseline + 2 - row.joint * PITCH],
