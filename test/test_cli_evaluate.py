@@ -35,7 +35,7 @@ def policy(tmp_path: Path) -> Path:
 
 def figures_of(folder: Path, *arguments: str) -> dict[str, Any]:
     out = folder / "figures.json"
-    assert main(["evaluate", "--json", str(out), *arguments]) == 0
+    assert main(["evaluate", "--json", str(out), "--output", str(folder / "log"), *arguments]) == 0
     figures: dict[str, Any] = json.loads(out.read_text())
     return figures
 
@@ -53,8 +53,9 @@ def test_the_command_writes_figures_for_the_half_asked_for(policy: Path, tmp_pat
     assert {failure["task"] for failure in figures["failures"]} <= set(unseen)
 
 
-def test_why_tasks_failed_is_shown(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["evaluate", "--checkpoint", str(policy), "--limit", "2"]) == 0
+def test_why_tasks_failed_is_shown(policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--checkpoint", str(policy), "--limit", "2", "--output", str(tmp_path / "log")]
+    assert main(["evaluate", *arguments]) == 0
     shown = capsys.readouterr().out
     assert "failed: wrong" in shown
     assert "block_stacking" in shown

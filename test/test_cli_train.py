@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from taskprog.cli import train
 from taskprog.cli.main import main
+from taskprog.planners.checkpoint import WEIGHTS
+from taskprog.planners.ntp.model import NTPModel
 from taskprog.planners.ntp.planner import NTPPlanner
 from taskprog.planners.ntp.presets import RELATIONAL, configuration, shipped
 from taskprog.tasks.families import FAMILIES
@@ -75,6 +78,25 @@ def test_after_ctrl_c_the_same_command_goes_on(tmp_path: Path, capsys: pytest.Ca
         reached.append(int(stopped[1]))
     assert f"going on at step {reached[0]}" in shown
     assert 0 < reached[0] < reached[1]
+
+
+def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    """Ctrl-C in the middle of a step's computation, more than once: the same weights in the end."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    arguments = ["train", *TINY, "--steps", "6", "--check", "0"]
+    assert main([*arguments, "--output", str(whole)]) == 0
+    calls = 0
+
+    def interrupt(module: object, inputs: object) -> None:
+        nonlocal calls
+        calls += isinstance(module, NTPModel)
+        if isinstance(module, NTPModel) and calls in (2, 7):
+            _thread.interrupt_main()
+
+    with register_module_forward_pre_hook(interrupt):
+        codes = [main([*arguments, "--output", str(parts)]) for _ in range(3)]
+    assert codes == [130, 130, 0]
+    assert (parts / WEIGHTS).read_bytes() == (whole / WEIGHTS).read_bytes()
 
 
 def ctrl_c(logs: Path) -> None:

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from taskprog.cli.episode_log import EpisodeLog, policy_hash
 from taskprog.cli.main import CommandError
 from taskprog.cli.options import (
     add_condition_arguments,
@@ -57,6 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of start layouts, noise, and generated tasks")
     parser.add_argument("--checkpoint", type=Path, help="folder of a policy; default: the shipped one")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures to this file")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("out/evaluate"),
+        help="folder for episodes, videos and logs; what was interrupted goes on",
+    )
     add_pool_arguments(parser, 1)
     add_condition_arguments(parser)
     physics = parser.add_argument_group("physics")
@@ -67,12 +74,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="npi: no video, the task in words; on the twin that is --family block_stacking_by_call_seen",
     )
     physics.add_argument("--actor", default="hand", help="who moves the cubes in the task videos")
-    physics.add_argument(
-        "--output",
-        type=Path,
-        default=Path("out/evaluate"),
-        help="folder for videos and logs; a run in it is continued",
-    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -148,26 +149,37 @@ def _twin(
         planner = NTPPlanner.load(checkpoint, family)
     except CheckpointError as error:
         raise CommandError(str(error)) from error
+    settings = {
+        "world": "twin",
+        "family": repr(family),
+        "seed": options.seed,
+        "conditions": asdict(conditions),
+    }
+    log = EpisodeLog(options.output, settings | {"policy": policy_hash(checkpoint)}, Episode)
+    if log.path.exists():
+        bars.console.print(f"going on after {len(log.done)} episodes")
     bar = bars.add_task("twin", total=len(tasks))
-    successes = done = 0
 
-    def on_episode(episode: Episode) -> None:
-        nonlocal successes, done
-        successes += episode.success
-        done += 1
-        bars.update(bar, completed=done, description=f"twin {successes}/{done}")
+    def show() -> None:
+        done = [log.done[i] for i in range(len(tasks)) if i in log.done]
+        successes = sum(episode.success for episode in done)
+        bars.update(bar, completed=len(done), description=f"twin {successes}/{len(done)}")
 
+    def keep(episode: Episode) -> None:
+        log.add(episode.index, episode)
+        show()
+
+    show()
+    pending = [(i, task) for i, task in enumerate(tasks) if i not in log.done]
     if options.ray is None and options.jobs == 1:
-        episodes = evaluate(
-            family, tasks, planner, conditions, planner.library, batch=PART, on_episode=on_episode
-        )
+        for first, part in _runs(pending, PART):
+            evaluate(family, part, planner, conditions, planner.library, on_episode=keep, first=first)
     else:
-        episodes = []
-        for part in _parts(options, family, tasks, conditions, checkpoint):
-            for episode in part:
-                on_episode(episode)
-            episodes += part
-        episodes.sort(key=lambda episode: episode.index)
+        for ended in _parts(options, family, pending, conditions, checkpoint):
+            for episode in ended:
+                keep(episode)
+    log.finish()
+    episodes = [log.done[i] for i in range(len(tasks))]
     return {
         "conditions": asdict(conditions),
         **Summary.of(episodes).to_json(),
@@ -175,23 +187,34 @@ def _twin(
     }
 
 
+def _runs(pending: Sequence[tuple[int, Task]], most: int) -> Iterator[tuple[int, list[Task]]]:
+    """Tasks that follow one another, at most so many at once, with the number of the first."""
+    part: list[tuple[int, Task]] = []
+    for index, task in pending:
+        if part and (len(part) == most or index != part[-1][0] + 1):
+            yield part[0][0], [task for _, task in part]
+            part = []
+        part.append((index, task))
+    if part:
+        yield part[0][0], [task for _, task in part]
+
+
 def _parts(
     options: argparse.Namespace,
     family: Family,
-    tasks: Sequence[Task],
+    pending: Sequence[tuple[int, Task]],
     conditions: Conditions,
     checkpoint: Path,
 ) -> Iterator[list[Episode]]:
-    """The episodes of parts of the tasks, evaluated in other processes, as they come."""
+    """The episodes of numbered tasks, evaluated in other processes, as they come."""
     from taskprog.experiments.pool import PoolError, pool
     from taskprog.experiments.work import evaluate_part
 
     policy = {path.name: path.read_bytes() for path in checkpoint.iterdir() if path.is_file()}
     try:
         with pool(options.jobs, options.ray) as workers:
-            size = min(PART, math.ceil(len(tasks) / workers.slots))
-            for first in range(0, len(tasks), size):
-                part = list(tasks[first : first + size])
+            size = min(PART, math.ceil(len(pending) / workers.slots))
+            for first, part in _runs(pending, size):
                 workers.submit(evaluate_part, family, part, policy, conditions, first)
             while (ended := workers.next()) is not None:
                 if ended.error:

@@ -7,12 +7,12 @@ perception ever sees the simulator's state.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,15 @@ from rich.progress import Progress
 from sawyer_ntp.action import ExecuteTask
 
 from taskprog.cli.client import StackClient, video_specification, words_specification
+from taskprog.cli.episode_log import EpisodeLog, policy_hash
 from taskprog.cli.record import record_video
 from taskprog.cli.stack import StackOptions, running, task_limits
-from taskprog.cli.supervisor import NodeDied
+from taskprog.cli.supervisor import NodeDied, random_domains
 from taskprog.machine import CancelToken, Event, EventKind, OutcomeCode, RunCode
 from taskprog.nodes.call import ActionError
 from taskprog.nodes.convert import from_stamp
 from taskprog.nodes.specification import NTP, SpecificationError, read_specification
+from taskprog.resources import share_dir
 from taskprog.tasks.block_stacking import demonstrated_steps
 from taskprog.tasks.carrying import GRASP_OFFSET, steps_into
 from taskprog.tasks.family import Family, Task
@@ -76,7 +78,7 @@ class Physics:
         seed: task i is filmed in the layout ``seed + 100000 + i`` and done in ``seed + i``.
         actor: who moves things in the videos.
         planner: that is asked, one of ``PLANNERS``; checkpoint: folder of its policy, empty: the shipped one.
-        folder: for videos and logs; episodes in its episodes.jsonl (an interrupted run) are kept.
+        folder: for videos and logs; the episodes of an interrupted run with these settings are kept.
     """
 
     family: Family
@@ -91,44 +93,45 @@ class Physics:
         """That are on the table; 0 for the scene's own number."""
         return int(getattr(self.family, "objects", 0))
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that an episode depends on besides its task."""
+        name = self.family.name if self.planner == NTP else f"{self.family.name}_by_call"
+        folder = Path(self.checkpoint) if self.checkpoint else share_dir() / "models/policies" / name
+        own = {"family": repr(self.family), "policy": policy_hash(folder), "world": "physics"}
+        return own | {"seed": self.seed, "actor": self.actor, "planner": self.planner}
+
 
 def evaluate(physics: Physics, tasks: Sequence[Task], jobs: int, progress: Progress) -> list[Episode]:
     """Try every task once, in ``jobs`` worlds side by side, each with nodes of its own."""
-    folder = physics.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "episodes.jsonl"
-    done = {(e.task, e.seed): e for e in _load(log)}
-    layouts = [(task, physics.seed + i) for i, task in enumerate(tasks)]
+    settings = physics.settings | {"tasks": [str(task) for task in tasks]}
+    log = EpisodeLog(physics.folder, settings, Episode)
     bar = progress.add_task("physics", total=len(tasks))
 
-    def show(episode: Episode | None = None) -> None:
-        if episode is not None:
-            done[episode.task, episode.seed] = episode
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(episode)) + "\n")
-        successes = sum(e.success for e in done.values())
+    def show() -> None:
+        done = [log.done[i] for i in range(len(tasks)) if i in log.done]
+        successes = sum(e.success for e in done)
         progress.update(bar, completed=len(done), description=f"physics {successes}/{len(done)}")
 
     show()
-    pending = [(task, layout) for task, layout in layouts if (str(task), layout) not in done]
-    if jobs == 1:
-        for episode in run_episodes(physics, pending):
-            show(episode)
-    else:
-        for episode in _side_by_side(physics, pending, jobs):
-            show(episode)
-    return [done[str(task), layout] for task, layout in layouts]
+    pending = [(task, physics.seed + i) for i, task in enumerate(tasks) if i not in log.done]
+    for episode in run_episodes(physics, pending) if jobs == 1 else _side_by_side(physics, pending, jobs):
+        log.add(episode.seed - physics.seed, episode)
+        show()
+    log.finish()
+    return [log.done[i] for i in range(len(tasks))]
 
 
 def _side_by_side(physics: Physics, pending: Sequence[tuple[Task, int]], jobs: int) -> Iterator[Episode]:
     """The episodes of several processes, as they come."""
+    domains = random_domains(jobs)
     context = multiprocessing.get_context("spawn")  # ROS and torch do not survive a fork
     with ProcessPoolExecutor(jobs, context) as workers, context.Manager() as manager:
         ended = manager.Queue()
         running: set[Future[None]] = set()
         for worker in range(jobs):
             own = replace(physics, folder=physics.folder / f"world_{worker}")
-            running.add(workers.submit(_run_part, own, pending[worker::jobs], ended))
+            running.add(workers.submit(_run_part, own, pending[worker::jobs], ended, domains[worker]))
         left = len(pending)
         while left:
             finished, running = wait(running, LOOK if running else 0.0, FIRST_COMPLETED)
@@ -141,7 +144,8 @@ def _side_by_side(physics: Physics, pending: Sequence[tuple[Task, int]], jobs: i
                 raise RuntimeError(f"{left} episodes were lost")
 
 
-def _run_part(physics: Physics, pending: Sequence[tuple[Task, int]], ended: Any) -> None:
+def _run_part(physics: Physics, pending: Sequence[tuple[Task, int]], ended: Any, domain: str) -> None:
+    os.environ["ROS_DOMAIN_ID"] = domain  # two stacks in one would take each other's messages
     for episode in run_episodes(physics, pending):
         ended.put(episode)
 
@@ -157,14 +161,6 @@ def run_episodes(physics: Physics, pending: Sequence[tuple[Task, int]]) -> Itera
         except (NodeDied, ActionError) as error:
             task, layout = pending.pop(0)
             yield Episode(str(task), layout, False, ROBOT, str(error), (), 0, 0.0, 0.0)
-
-
-def _load(log: Path) -> Iterator[Episode]:
-    if not log.exists():
-        return
-    for line in log.read_text(encoding="utf-8").splitlines():
-        data = json.loads(line)
-        yield Episode(**data | {"failed": tuple(data["failed"])})
 
 
 def _episodes(physics: Physics, pending: Sequence[tuple[Task, int]]) -> Iterator[Episode]:

@@ -52,9 +52,13 @@ def isolated_environment() -> dict[str, str]:
     """
     return {
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        # Linux: domains 0 to 101 keep DDS's ports clear of the ephemeral range.
-        "ROS_DOMAIN_ID": os.environ.get("ROS_DOMAIN_ID") or str(1 + secrets.randbelow(101)),
+        "ROS_DOMAIN_ID": os.environ.get("ROS_DOMAIN_ID") or random_domains(1)[0],
     }
+
+
+def random_domains(count: int) -> list[str]:
+    """DDS domains, all different. On Linux, 0 to 101 keep its ports clear of the ephemeral range."""
+    return [str(domain) for domain in secrets.SystemRandom().sample(range(1, 102), count)]
 
 
 class Supervisor:

@@ -80,6 +80,7 @@ class Training(ABC):
         names: of all operations, by index.
 
     Attributes:
+        stopped: set it, from a signal handler or ``on_step``, to end ``run`` after the present step.
         history: the training curve, ``HISTORY`` points at most.
         seconds: of CPU time spent in ``run``.
     """
@@ -88,6 +89,7 @@ class Training(ABC):
         self.step = 0
         self.loss = math.nan
         self.seconds = 0.0
+        self.stopped = False
         self.history: list[Progress] = []
         self._settings = settings
         self._network = model
@@ -116,11 +118,12 @@ class Training(ABC):
         return self._settings.rate * _schedule(self.step, self._settings.warmup, self._settings.steps)
 
     def run(self, on_step: Callable[[Progress], None] = lambda progress: None) -> None:
-        """Train up to the configured number of steps."""
+        """Train up to the configured number of steps, or until ``stopped``."""
         began, before = time.process_time(), self.seconds
         every = max(1, self._settings.steps // HISTORY)
         self._network.train()
-        while self.step < self._settings.steps:
+        self.stopped = False
+        while self.step < self._settings.steps and not self.stopped:
             self._train_step()
             self.seconds = before + time.process_time() - began
             progress = Progress(self.step, self.loss, self.errors)
