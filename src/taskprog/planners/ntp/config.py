@@ -33,6 +33,11 @@ class ModelConfig:
         returns: when a program's end is decided.
         compared: each frame is compared with the present state (relational sight only).
         saturated: relations are counted up to "at least one" (relational sight only).
+        aimed: the state says how the tool stands to what is pointed at and to what the scope moves
+            (relational sight only).
+        fading: relations of far objects fade to nothing (relational sight only).
+        kinds, bounded: pointing favours an object for its kind; what its relations can add is bounded
+            (relational sight only).
         joint: a scope's start and end are decoded together, not one after the other.
         unit: metres, the length of one in relations.
         objects: number that vectors are made for (vector sight only; the relational one takes any).
@@ -52,6 +57,10 @@ class ModelConfig:
     returns: Returns = Returns.MIXED
     compared: bool = True
     saturated: bool = True
+    aimed: bool = True
+    fading: bool = True
+    kinds: bool = True
+    bounded: bool = True
     joint: bool = True
     unit: float = 0.045
     objects: int = 8

@@ -98,10 +98,17 @@ def relabelled(config: TrainConfig) -> TrainConfig:
 
 @dataclass(frozen=True)
 class Ablation:
-    """One thing that NTP+ does, or that its training has, switched off or done in another way."""
+    """One thing that NTP+ does, or that its training has, switched off or done in another way.
+
+    Attributes:
+        receptacles: it is about receptacles, which not every family has.
+        steps: gradient steps that it needs, if more than others.
+    """
 
     title: str
     change: Callable[[TrainConfig], TrainConfig]
+    receptacles: bool = False
+    steps: int = 0
 
 
 def _model(**fields: object) -> Callable[[TrainConfig], TrainConfig]:
@@ -111,20 +118,33 @@ def _model(**fields: object) -> Callable[[TrainConfig], TrainConfig]:
     return change
 
 
-def _clean(config: TrainConfig) -> TrainConfig:
-    return replace(config, data=replace(config.data, disturbed=0.0))
+def _data(**fields: object) -> Callable[[TrainConfig], TrainConfig]:
+    def change(config: TrainConfig) -> TrainConfig:
+        return replace(config, data=replace(config.data, **fields))  # type: ignore[arg-type]
+
+    return change
 
 
 ABLATIONS = {
+    # What relations say of objects tells none by its number, so that classes of objects need coordinates.
     "vector": Ablation(
         "coordinates in a vector instead of relations; object classified, not pointed at",
-        _model(sight=Sight.VECTOR, hidden=128),
+        _model(sight=Sight.VECTOR),
+        steps=STEPS[NTP],
     ),
+    "unaimed": Ablation("the state does not say how the tool stands to what is meant", _model(aimed=False)),
+    "not_fading": Ablation("relations of far objects do not fade", _model(fading=False)),
     "not_compared": Ablation("frames not compared with the present", _model(compared=False)),
+    "summed": Ablation('sums over pairs instead of "at least one"', _model(saturated=False)),
     "one_convolution": Ablation("one convolution of kernel 3", _model(dilations=(1,))),
     "apart": Ablation("start and end of a scope decoded apart", _model(joint=False)),
-    "summed": Ablation('sums over pairs instead of "at least one"', _model(saturated=False)),
-    "no_mishaps": Ablation("no mishaps in the training traces", _clean),
+    "encoder": Ablation("two convolutions in the encoder of scopes", _model(encoder_dilations=(1, 2))),
+    "wide": Ablation("128 hidden units", _model(hidden=128)),
+    "no_kind": Ablation("no term for an object's kind in pointing", _model(kinds=False), receptacles=True),
+    "unbounded": Ablation("relations count without bound in pointing", _model(bounded=False)),
+    "no_doubt": Ablation("no relations left out in training", _model(doubt=0.0), receptacles=True),
+    "no_mishaps": Ablation("no mishaps, nor slips, in the training traces", _data(disturbed=0.0)),
+    "no_slips": Ablation("no slips in the training traces", _data(slips=0.0)),
     "with_call": Ablation(
         "every program returns with its last call (Algorithm 1 to the letter)",
         _model(returns=Returns.WITH_CALL),

@@ -79,7 +79,7 @@ class QuickModel:
             ValueError: the model is not of the kind that ``fits``.
         """
         if not self.fits(model):
-            raise ValueError("only relational models with a reactive core, in evaluation, run quickly")
+            raise ValueError("only NTP+ as it is, with a reactive core and in evaluation, runs quickly")
         self._config = model.config
         weights = {name: value.numpy().copy() for name, value in model.state_dict().items()}
         self._take_sight(weights)
@@ -95,6 +95,7 @@ class QuickModel:
         """Whether a model, as it is now, can be run this way."""
         config = model.config
         relational = config.sight is Sight.RELATIONAL
+        relational &= config.aimed and config.fading and config.kinds and config.bounded
         return relational and not (config.recurrent or config.reading or model.training)
 
     def _take_sight(self, weights: Weights) -> None:

@@ -41,12 +41,11 @@ class RelationalSight(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         r, c, e, h = config.relation_bits, config.channels, config.embedding, config.hidden
-        self._unit, self._compared, self._saturated = config.unit, config.compared, config.saturated
-        self.size = 3 + 4 * r
+        self._config = config
+        self.size = 3 + (4 if config.aimed else 2) * r
         self.object_relation = mlp(RELATION_SIZE, config.relation_hidden, r, bias=RARE)
         self.tool_relation = mlp(RELATION_SIZE, config.relation_hidden, r)
         self.frame = nn.Linear(4 * r + 2, c)
-        self._doubt = config.doubt
         self.pointed = nn.Linear(1 + 4 * r, h)
         self.pointing = nn.Linear(e, h, bias=False)
         self.pointer = nn.Linear(h, 1)
@@ -67,20 +66,21 @@ class RelationalSight(nn.Module):
 
         pairs = (state.present.unsqueeze(-1) * state.present.unsqueeze(-2)).flatten(2)
         bits = self._pair_bits(state.positions) * pairs.unsqueeze(-1)  # (B, K, N * N, R)
-        reach = between(state.positions, state.tool.unsqueeze(-2), self._unit)
+        reach = between(state.positions, state.tool.unsqueeze(-2), self._config.unit)
         tool = torch.sigmoid(self.tool_relation(reach)) * state.present.unsqueeze(-1)  # (B, K, N, R)
         carried = moved.unsqueeze(1).expand_as(pointer)
         meant = torch.stack([pointer.softmax(-1), carried], 2) @ tool  # (B, K, 2, R)
         here = (carried * state.present).sum(-1, keepdim=True)
         now = bits.sum(-2)  # (B, K, R)
-        present = torch.cat([state.flags, here, meant.flatten(2), tool.amax(-2), self._some(now)], -1)
+        aim = [meant.flatten(2)] if self._config.aimed else []
+        present = torch.cat([state.flags, here, *aim, tool.amax(-2), self._some(now)], -1)
 
         total = window.of_frames(video.total).unsqueeze(1)  # (B, 1, W, R)
         common = torch.einsum("bwpr,bkpr->bkwr", window.of_frames(video.bits), bits)
         missing = self._some((total - common).relu())
         extra = self._some((now.unsqueeze(2) - common).relu())
         grasp = held.unsqueeze(1) @ tool  # (B, K, W, R) the tool's relation to what the frame holds
-        if not self._compared:
+        if not self._config.compared:
             missing, extra, grasp = missing * 0, extra * 0, grasp * 0
         gone = held.unsqueeze(1) @ (1.0 - state.present).unsqueeze(-1)  # (B, K, W, 1)
         holds = held.sum(-1, keepdim=True).unsqueeze(1).expand_as(gone)
@@ -95,13 +95,13 @@ class RelationalSight(nn.Module):
         sums over pairs do not grow with the number of objects on the table.
         """
         apart = 1.0 - torch.eye(positions.shape[-2]).flatten().unsqueeze(-1)
-        relation = relations(positions, self._unit).flatten(-3, -2)
-        near = (FAR - relation[..., :1]).clamp(max=1.0) * apart
-        return torch.sigmoid(self.object_relation(relation)) * near
+        relation = relations(positions, self._config.unit).flatten(-3, -2)
+        near = (FAR - relation[..., :1]).clamp(max=1.0) if self._config.fading else 1.0
+        return torch.sigmoid(self.object_relation(relation)) * (near * apart)
 
     def _some(self, count: Tensor) -> Tensor:
         """Of a soft count: a soft "at least one", which does not grow with the number of objects."""
-        return 1.0 - torch.exp(-count) if self._saturated else count
+        return 1.0 - torch.exp(-count) if self._config.saturated else count
 
     def _near(self, video: RelationalFrames, window: Window, moved: Tensor) -> Tensor:
         """(B, N, 4R): each object's relations to what is moved, in the scope's first and last frame."""
@@ -119,9 +119,10 @@ class RelationalSight(nn.Module):
         """
         seen = self.pointed(torch.cat([moved.unsqueeze(-1), near], -1)).unsqueeze(1)
         asked = self.pointing(program).unsqueeze(2)
-        logits = self.pointer(torch.relu(seen + asked)).squeeze(-1)
-        favoured: Tensor = CERTAIN * torch.tanh(logits / CERTAIN) + receptacle * self.kind(program)
-        return favoured
+        logits: Tensor = self.pointer(torch.relu(seen + asked)).squeeze(-1)
+        if self._config.bounded:
+            logits = CERTAIN * torch.tanh(logits / CERTAIN)
+        return logits + receptacle * self.kind(program) if self._config.kinds else logits
 
     def _doubted(
         self, near: Tensor, moved: Tensor, receptacle: Tensor, program: Tensor, pointer: Tensor
@@ -130,7 +131,7 @@ class RelationalSight(nn.Module):
 
         So each cue has to count, also one that another has always made superfluous.
         """
-        if not self.training or self._doubt == 0.0:
+        if not self.training or self._config.doubt == 0.0:
             return pointer
-        kept = (torch.rand(near.shape[:2]) >= self._doubt).unsqueeze(-1)
+        kept = (torch.rand(near.shape[:2]) >= self._config.doubt).unsqueeze(-1)
         return self._point(near * kept, moved, receptacle, program)
