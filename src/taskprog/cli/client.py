@@ -92,6 +92,7 @@ class StackClient:
         specification: TaskSpecification,
         cancel: CancelToken,
         timeout: float,
+        *,
         planner: str = "",
         max_seconds: float = 0.0,
         max_steps: int = 0,

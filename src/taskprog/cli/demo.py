@@ -134,7 +134,11 @@ def _execute(client: StackClient, video: Path, label: str, objects: int) -> Exec
     specification = video_specification(video.read_bytes(), label)
     with cancel_on_interrupt(cancel):
         result = client.execute(
-            specification, cancel, limits.wall_seconds, "", limits.robot_seconds, limits.steps
+            specification,
+            cancel,
+            limits.wall_seconds,
+            max_seconds=limits.robot_seconds,
+            max_steps=limits.steps,
         )
     if cancel.cancelled:
         raise KeyboardInterrupt

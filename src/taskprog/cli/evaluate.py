@@ -256,7 +256,7 @@ def _physics(
         "rate": successes / len(episodes),
         "interval": wilson(successes, len(episodes)),
         "causes": dict(Counter(episode.cause for episode in episodes if not episode.success)),
-        "details": {},
+        "details": dict(Counter(e.detail for e in episodes if e.detail).most_common()),
         "decisions": None,
         "primitives": sum(episode.primitives for episode in episodes) / len(episodes),
         "simulated_seconds": sum(episode.simulated_seconds for episode in episodes) / len(episodes),

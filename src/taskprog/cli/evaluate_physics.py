@@ -52,7 +52,7 @@ class Episode:
     """One task tried.
 
     Attributes:
-        cause: one of ``CAUSES``, or empty on success.
+        cause: one of ``CAUSES``, or empty on success; ``detail`` says more of it.
         failed: relations that do not hold; ``right`` of them do, ``wrong`` things are in a wrong container.
     """
 
@@ -67,6 +67,7 @@ class Episode:
     wall_seconds: float
     right: int = 0
     wrong: int = 0
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,10 @@ def run_episodes(physics: Physics, pending: Sequence[tuple[Task, int]]) -> Itera
                 yield episode
         except (NodeDied, ActionError) as error:
             task, layout = pending.pop(0)
-            yield Episode(str(task), layout, False, ROBOT, str(error), (), 0, 0.0, 0.0)
+            message = f"{type(error).__name__}: {error}"
+            yield Episode(
+                str(task), layout, False, ROBOT, message, (), 0, 0.0, 0.0, detail=type(error).__name__
+            )
 
 
 def _episodes(physics: Physics, pending: Sequence[tuple[Task, int]]) -> Iterator[Episode]:
@@ -198,11 +202,17 @@ def _episode(
         specification = video_specification(video.read_bytes(), str(task))
     limits = task_limits(physics.objects)
     result = client.execute(
-        specification, CancelToken(), limits.wall_seconds, "", limits.robot_seconds, limits.steps
+        specification,
+        CancelToken(),
+        limits.wall_seconds,
+        max_seconds=limits.robot_seconds,
+        max_steps=limits.steps,
     )
     verdict = client.check_task(str(task), STABLE_FOR)
     success = bool(verdict.success) and result.error_code == ExecuteTask.Result.SUCCEEDED
-    cause = "" if success else cause_of_failure(physics.family, task, list(events), result.error_code, video)
+    cause, detail = "", ""
+    if not success:
+        cause, detail = cause_of_failure(physics.family, task, list(events), result.error_code, video)
     return Episode(
         task=str(task),
         seed=seed,
@@ -215,30 +225,39 @@ def _episode(
         wall_seconds=time.monotonic() - began,
         right=len(verdict.right),
         wrong=len(verdict.wrong),
+        detail=detail,
     )
 
 
 def cause_of_failure(
     family: Family, task: Task, events: Sequence[Event], code: int, video: Path | None
-) -> str:
-    """The first thing that went wrong, as one of ``CAUSES``."""
+) -> tuple[str, str]:
+    """The first thing that went wrong, as one of ``CAUSES``, and more of it in words."""
+    ended = f"ended with {_named(code)}"
     if code in (ExecuteTask.Result.BAD_SPECIFICATION, RunCode.NO_OBSERVATION):
-        return PERCEPTION
+        return PERCEPTION, ended
     if code == RunCode.PLANNER_ERROR:
-        return WRONG_DECISION if _read_rightly(family, task, video) else PERCEPTION
+        return (WRONG_DECISION if _read_rightly(family, task, video) else PERCEPTION), ended
     if code in (RunCode.ROBOT_STOPPED, RunCode.PRIMITIVE_FAILED, RunCode.CANCELLED):
-        return ROBOT
+        failed = [e.outcome for e in events if e.kind is EventKind.OUTCOME]
+        return ROBOT, f"{ended}, the last primitive with {failed[-1]}" if failed else ended
     wanted = set(task.named)
     for picked, placed in moves(events):
         if (picked, placed) not in wanted:
+            what = f"{picked} taken to {placed}"
             if not _read_rightly(family, task, video):
-                return PERCEPTION
-            return WRONG_DECISION if picked in {a for a, _ in wanted} else WRONG_PICK
+                return PERCEPTION, f"video misread: {what}"
+            return (WRONG_DECISION if picked in {a for a, _ in wanted} else WRONG_PICK), what
     if any(e.outcome == OutcomeCode.NOTHING_HELD.name for e in events):
-        return DROPPED
+        return DROPPED, "and not put right before the end"
     if code in (RunCode.STEP_BUDGET, RunCode.TIME_BUDGET, RunCode.DEPTH_BUDGET):
-        return TIMEOUT
-    return TOPPLED
+        return TIMEOUT, ended
+    return TOPPLED, "put in its place, and not there in the end"
+
+
+def _named(code: int) -> str:
+    """The name of an error code of ``ExecuteTask``, most of which are codes of runs."""
+    return RunCode(code).name if code in set(RunCode) else "BAD_SPECIFICATION"
 
 
 def moves(events: Iterable[Event]) -> Iterator[tuple[str, str]]:

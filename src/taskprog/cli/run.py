@@ -1,4 +1,4 @@
-"""``taskprog run``: add numbers, sort digits, turn a shape to a pose; and see the programs at work."""
+"""``taskprog run``: add numbers, sort digits, find the largest, turn a shape to a pose, and see how."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from taskprog.cli.main import CommandError
-from taskprog.machine import Event, EventKind, Machine, Planner, RunCode, Trace
-from taskprog.resources import share_dir
+from taskprog.machine import Event, EventKind, Machine, OutcomeCode, Planner, RunCode, Trace
 from taskprog.tasks.environment import Environment, Problem
 from taskprog.tasks.pose.canonical import AZIMUTHS, ELEVATIONS, STEP, CanonicalPose, Turntable
 from taskprog.tasks.scratch_pad.addition import Addition, AdditionPad
@@ -34,19 +33,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("second", help="another one, such as 125")
     sort = actions.add_parser("sort", help="sort digits by bubble sort")
     sort.add_argument("digits", nargs="*", metavar="digit", help="the digits, such as 9 2 5")
+    largest = actions.add_parser("max", help="find the largest of some digits: sort them, go to the last")
+    largest.add_argument("digits", nargs="*", metavar="digit", help="the digits, such as 9 2 5")
     pose = actions.add_parser("pose", help="turn a shape, seen in pictures, until it is seen from somewhere")
     pose.add_argument("azimuth", type=int, help=f"degrees, {AZIMUTHS[0]} to {AZIMUTHS[-1]} by {STEP}")
     pose.add_argument("elevation", type=int, help=f"degrees, {ELEVATIONS[0]} to {ELEVATIONS[-1]} by {STEP}")
     pose.add_argument("--seed", type=int, default=0, help="of the shape and its first pose")
     pose.add_argument("--seen", action="store_true", help="a shape that was trained on")
     pose.add_argument("--picture", type=Path, help="PNG file to write: all that was seen, side by side")
-    for action in (add, sort, pose):
+    for action in (add, sort, largest, pose):
         action.add_argument("--planner", choices=(EXPERT, NPI), default=NPI, help="who decides")
         if action is not pose:
             action.add_argument(
                 "--recursive", action="store_true", help="programs call themselves instead of looping"
             )
-        action.add_argument("--checkpoint", type=Path, help="folder of an NPI; default: the shipped one")
+        action.add_argument(
+            "--checkpoint", type=Path, help="folder of an NPI; default: the shipped one, if one is"
+        )
         action.add_argument("--fold", action="store_true", help="show the root program only")
 
 
@@ -77,13 +80,15 @@ def _problem(
 ) -> tuple[Environment, Problem[AdditionPad] | Problem[SortingPad] | Problem[Turntable]]:
     try:
         if options.action == "pose":
+            if options.seed < 0:
+                raise CommandError(f"--seed is {options.seed}; it should be at least 0")
             poses = CanonicalPose(unseen=not options.seen)
             rng = np.random.default_rng(options.seed)
             return poses, poses.of(options.azimuth, options.elevation, rng)
         if options.action == "add":
             addition = Addition(options.recursive)
             return addition, addition.of(options.first, options.second)
-        sorting = Sorting(options.recursive)
+        sorting = Sorting(options.recursive, maximum=options.action == "max")
         return sorting, sorting.of(options.digits)
     except ValueError as error:
         raise CommandError(str(error)) from error
@@ -91,14 +96,14 @@ def _problem(
 
 def _planner(options: argparse.Namespace, environment: Environment) -> tuple[Planner[Symbols], str]:
     if options.planner == EXPERT:
+        if options.checkpoint is not None:
+            raise CommandError("--checkpoint does not go with --planner expert, who needs none")
         return environment.expert(), EXPERT
     from taskprog.planners.npi.planner import CheckpointError, NPIPlanner
-    from taskprog.planners.npi.presets import SHIPPED
+    from taskprog.planners.npi.presets import policy_folder
 
-    shipped = SHIPPED.get(environment.kind, environment.kind)
-    checkpoint = options.checkpoint or share_dir() / "models/policies" / shipped
     try:
-        return NPIPlanner.load(checkpoint, environment), NPI
+        return NPIPlanner.load(policy_folder(environment, options.checkpoint), environment), NPI
     except CheckpointError as error:
         raise CommandError(str(error)) from error
 
@@ -108,7 +113,7 @@ def _title(options: argparse.Namespace) -> str:
         return f"{options.first} + {options.second}"
     if options.action == "pose":
         return f"azimuth {options.azimuth}, elevation {options.elevation}"
-    return f"sort {' '.join(options.digits)}"
+    return f"{options.action} {' '.join(options.digits)}"
 
 
 def _short(pad: Pad | Turntable) -> bool:
@@ -116,8 +121,8 @@ def _short(pad: Pad | Turntable) -> bool:
 
 
 def _note(event: Event, pad: Pad | Turntable, notes: dict[int, str], looks: list[int]) -> None:
-    """Keep how the pad is after an action."""
-    if event.kind is EventKind.OUTCOME:
+    """Keep how the pad is after an action; one that failed changed nothing, and may name no row of it."""
+    if event.kind is EventKind.OUTCOME and event.outcome == OutcomeCode.SUCCEEDED.name:
         notes[event.index] = pad.changed(event.args)
         looks.append(pad.observe().values[-1])
 

@@ -60,9 +60,9 @@ def run(options: argparse.Namespace) -> int:
                 specification,
                 cancel,
                 options.timeout,
-                planner,
-                options.max_seconds,
-                options.preempt,
+                planner=planner,
+                max_seconds=options.max_seconds,
+                preempt=options.preempt,
             )
     except ActionError as error:
         raise CommandError(str(error)) from error

@@ -15,7 +15,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from taskprog.cli.main import CommandError
 from taskprog.cli.options import positive, share
 from taskprog.planners.logs import TrainingLog
-from taskprog.planners.npi.presets import MODELS as NPI
+from taskprog.planners.npi.presets import SEQUENCES
+from taskprog.planners.npi.presets import TRAINABLE as NPI
 from taskprog.planners.ntp.card import write_card
 from taskprog.planners.ntp.presets import MODELS, RELATIONAL, configuration, relabelled, shipped
 from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings, unseen_tasks
@@ -32,7 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options; the defaults make the shipped policy of the family."""
     families = (*FAMILIES, *NPI)
     parser.add_argument("--family", choices=families, default="block_stacking", help="which tasks")
-    parser.add_argument("--model", choices=tuple(MODELS), help=f"which networks (default: {RELATIONAL})")
+    parser.add_argument(
+        "--model",
+        choices=(*MODELS, *SEQUENCES),
+        help=f"which networks (default: {RELATIONAL}, or an NPI); {' and '.join(SEQUENCES)}: its baselines",
+    )
+    parser.add_argument("--base", type=Path, help="maximum: folder of the NPI that MAX is added to")
     parser.add_argument(
         "--output",
         type=Path,
@@ -74,6 +80,8 @@ def run(options: argparse.Namespace) -> int:
         from taskprog.cli import train_npi
 
         return train_npi.run(options)
+    if options.base is not None or options.model in SEQUENCES:
+        raise CommandError(f"--base, --model {' and --model '.join(SEQUENCES)} are for NPI's families only")
     console = Console()
     config = configured(options)
     output = options.output or Path("out/policies") / config.family

@@ -42,6 +42,10 @@ from taskprog.tasks.families import FAMILIES
 from taskprog.view.step import StackEntry
 
 
+# Programs given up in a row: what one was called for may be out of reach, or a thing that never was there.
+RETRIES = 3
+
+
 class PlannerNode(Node):
     """Serves ``execute_task``; one goal at a time, preempted only by a goal that asks for it."""
 
@@ -112,7 +116,9 @@ class PlannerNode(Node):
                 error_code=ExecuteTask.Result.BAD_SPECIFICATION, message=f"{type(error).__name__}: {error}"
             )
         budget = Budget(
-            steps=goal.max_steps or self._max_steps, seconds=goal.max_seconds or self._max_seconds
+            steps=goal.max_steps or self._max_steps,
+            seconds=goal.max_seconds or self._max_seconds,
+            retries=RETRIES,
         )
         policy = self._policies[goal.planner]
         machine = Machine(policy.library, self._domain, policy.planner, budget)
