@@ -17,7 +17,7 @@ from taskprog.cli.options import positive, share
 from taskprog.planners.logs import TrainingLog
 from taskprog.planners.npi.presets import SEQUENCES
 from taskprog.planners.npi.presets import TRAINABLE as NPI
-from taskprog.planners.ntp.card import write_card
+from taskprog.planners.ntp.card import Check, write_card
 from taskprog.planners.ntp.presets import MODELS, RELATIONAL, configuration, relabelled, shipped
 from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings, unseen_tasks
 from taskprog.planners.training import RESUME, SAVE_EVERY, Training
@@ -25,6 +25,7 @@ from taskprog.planners.training import Progress as Step
 from taskprog.tasks.conditions import Conditions
 from taskprog.tasks.evaluation import Summary, evaluate
 from taskprog.tasks.families import FAMILIES
+from taskprog.tasks.family import TRAIN
 
 CHECK_SEED = 900_000  # of starts and noise of the check at the end
 
@@ -67,7 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threads", type=positive, default=1, help="torch's threads; with one, runs repeat exactly"
     )
     parser.add_argument(
-        "--check", type=int, default=300, help="unseen tasks of the training half to try at the end"
+        "--check",
+        type=int,
+        default=300,
+        help="tasks of the training half to try at the end: unseen ones, if there are any",
     )
     parser.add_argument(
         "--logs", type=Path, help="folder of curves for TensorBoard (default: OUTPUT/tensorboard)"
@@ -95,15 +99,15 @@ def run(options: argparse.Namespace) -> int:
         logs = options.logs or output / "tensorboard"
         train_with_bars(trainer, config.steps, output, logs, bars, console)
         trainer.save(output)
-        summary = _check(trainer, options.check, bars)
-    write_card(output, options.model or RELATIONAL, recordings, trainer, summary)
+        check = _check(trainer, options.check, bars)
+    write_card(output, options.model or RELATIONAL, recordings, trainer, check)
     (output / RESUME).unlink(missing_ok=True)
     console.print(f"policy in {output}, trained in {trainer.seconds:.0f} s of CPU time")
-    if summary is not None:
-        low, high = summary.interval
+    if check is not None:
+        low, high = check.summary.interval
         console.print(
-            f"{summary.successes} of {summary.n} unseen tasks of the training half done"
-            f" ({summary.rate:.1%}, 95 % interval {low:.1%} to {high:.1%})"
+            f"{check.summary.successes} of {check.summary.n} {check.tasks} done"
+            f" ({check.summary.rate:.1%}, 95 % interval {low:.1%} to {high:.1%})"
         )
     return 0
 
@@ -192,10 +196,14 @@ def _stopped_between_steps(trainer: Training) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _check(trainer: Trainer, count: int, bars: Progress) -> Summary | None:
-    tasks = unseen_tasks(trainer.config, count) if count > 0 else []
-    if not tasks:  # not wanted; or all tasks of the training half are trained on
+def _check(trainer: Trainer, count: int, bars: Progress) -> Check | None:
+    if count <= 0:
         return None
+    tasks = unseen_tasks(trainer.config, count)
+    seen = not tasks
+    if seen:  # the training half has no others
+        trained = trainer.family.tasks(trainer.config.seed, trainer.config.tasks, TRAIN)
+        tasks = [trained[index % len(trained)] for index in range(count)]
     planner = trainer.planner()
     bar = bars.add_task("checking", total=len(tasks), status="")
     episodes = evaluate(
@@ -206,4 +214,4 @@ def _check(trainer: Trainer, count: int, bars: Progress) -> Summary | None:
         planner.library,
         on_episode=lambda episode: bars.advance(bar),
     )
-    return Summary.of(episodes)
+    return Check(Summary.of(episodes), seen)

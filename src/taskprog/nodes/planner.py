@@ -41,7 +41,6 @@ from taskprog.planners.checkpoint import CheckpointError
 from taskprog.tasks.families import FAMILIES
 from taskprog.view.step import StackEntry
 
-
 # Programs given up in a row: what one was called for may be out of reach, or a thing that never was there.
 RETRIES = 3
 

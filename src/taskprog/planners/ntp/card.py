@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from taskprog.planners.card import Card, programs
@@ -13,8 +14,23 @@ from taskprog.planners.ntp.train import Trainer
 from taskprog.tasks.evaluation import Summary
 
 
+@dataclass(frozen=True)
+class Check:
+    """How a policy did at its end; ``seen``: on tasks that were trained on, as there are no others."""
+
+    summary: Summary
+    seen: bool
+
+    @property
+    def tasks(self) -> str:
+        """Which tasks, in words."""
+        if self.seen:
+            return "tasks that were trained on, from new starts,"
+        return "tasks of the training half that were not trained on"
+
+
 def write_card(
-    folder: Path, model: str, recordings: Sequence[Recording], trainer: Trainer, check: Summary | None
+    folder: Path, model: str, recordings: Sequence[Recording], trainer: Trainer, check: Check | None
 ) -> None:
     """Write ``MODEL_CARD.md`` into a policy's folder; ``model`` is a key of ``presets.MODELS``."""
     config = trainer.config
@@ -66,7 +82,7 @@ def _made(recordings: Sequence[Recording], trainer: Trainer) -> list[str]:
     ]
 
 
-def _figures(trainer: Trainer, check: Summary | None) -> list[str]:
+def _figures(trainer: Trainer, check: Check | None) -> list[str]:
     errors = ", ".join(f"{name} {error:.2%}" for name, error in trainer.errors.items())
     return [_checked(check), f"Wrong decisions at the end of training, running mean: {errors}."]
 
@@ -82,15 +98,15 @@ def _limits(trainer: Trainer) -> list[str]:
     ]
 
 
-def _checked(check: Summary | None) -> str:
+def _checked(check: Check | None) -> str:
     if check is None:
         return "Success was not checked."
-    low, high = check.interval
-    causes = ", ".join(f"{cause} {count}" for cause, count in check.causes.items()) or "none"
+    summary = check.summary
+    low, high = summary.interval
+    causes = ", ".join(f"{cause} {count}" for cause, count in summary.causes.items()) or "none"
     return (
-        f"{check.successes} of {check.n} tasks of the training half that were not trained on succeed on the "
-        f"twin with its default noise ({check.rate:.1%}, 95 % Wilson interval {low:.1%} to {high:.1%}). "
-        f"Failures by cause: {causes}."
+        f"{summary.successes} of {summary.n} {check.tasks} succeed on the twin with its default noise "
+        f"({summary.rate:.1%}, 95 % Wilson interval {low:.1%} to {high:.1%}). Failures by cause: {causes}."
     )
 
 

@@ -88,7 +88,7 @@ def configuration(family: str, model: str, tasks: int, seed: int, quick: bool = 
 def shipped(family: str) -> TrainConfig:
     """How the policy in ``models/policies`` is trained: NTP+, also on tasks in another order."""
     config = configuration(family, RELATIONAL, TASKS.get(family, USUAL_TASKS), 0)
-    return replace(config, data=replace(config.data, reordered=0.3))
+    return replace(config, data=replace(config.data, reordered=max(0.3, config.data.reordered)))
 
 
 def relabelled(config: TrainConfig) -> TrainConfig:
