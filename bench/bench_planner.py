@@ -1,9 +1,10 @@
-"""CPU time of a planner's decision, by program, without and with torch, and of a run's beginning."""
+"""CPU time of a planner's decision, by program, without and with torch; of a run's beginning; of episodes."""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,8 +13,10 @@ from taskprog.planners.ntp.planner import NTPPlanner
 from taskprog.resources import share_dir
 from taskprog.tasks.block_stacking import LIBRARY, BlockStacking
 from taskprog.tasks.conditions import Disturbances, VideoConditions, WorldNoise
+from taskprog.tasks.evaluation import evaluate
 
 TASKS = 40
+MANY, BATCH = 512, 256  # episodes decided in batches
 
 
 class Stopwatch:
@@ -60,6 +63,40 @@ class TorchStopwatch(Stopwatch):
         return decision
 
 
+class BatchStopwatch:
+    """Passes batches of decisions on and takes the CPU seconds of all, the videos' encoding with them."""
+
+    def __init__(self, planner: NTPPlanner):
+        self._planner = planner
+        self.spent = 0.0
+
+    def begin_many(self, specifications: Sequence[TaskSpecification]) -> None:
+        """See ``taskprog.machine.BatchPlanner``."""
+        before = time.process_time()
+        self._planner.begin_many(specifications)
+        self.spent += time.process_time() - before
+
+    def decide_many(self, asks: Sequence[Ask]) -> list[Decision | PlannerError]:
+        """See ``taskprog.machine.BatchPlanner``."""
+        before = time.process_time()
+        decisions = self._planner.decide_many(asks)
+        self.spent += time.process_time() - before
+        return decisions
+
+
+def batches(family: BlockStacking, planner: NTPPlanner) -> None:
+    """Try many tasks at once, and say how many a CPU second that is, and what takes the time."""
+    watch = BatchStopwatch(planner)
+    before = time.process_time()
+    episodes = evaluate(family, family.tasks(1, MANY, "test"), watch, batch=BATCH)
+    spent = time.process_time() - before
+    done = sum(episode.success for episode in episodes)
+    print(
+        f"  {f'episodes, {BATCH} at once':28} {MANY / spent:7.1f} a CPU second; networks "
+        f"{watch.spent / spent:.0%}, videos, twin and machine the rest; {done} of {MANY} done"
+    )
+
+
 def show(what: str, *columns: list[float]) -> None:
     """A line: median and 90th percentile of each column, then how many."""
     figures = " ".join(f"{np.median(times):7.3f} {np.percentile(times, 90):7.3f}" for times in columns)
@@ -86,7 +123,8 @@ def main() -> None:
         show(f"decision in {name}", times, torch.times[name])
     show("any decision", *([t for times in w.times.values() for t in times] for w in (quick, torch)))
     print(f"  {'episodes decided the same':28} {same:7d} of {TASKS}")
-    print(f"  {'episodes on the twin':28} {TASKS / spent:7.1f} a CPU second")
+    print(f"  {'episodes, one after another':28} {TASKS / spent:7.1f} a CPU second")
+    batches(family, planner)
 
 
 if __name__ == "__main__":
