@@ -117,13 +117,14 @@ def _failures(rows: Rows, labels: Sequence[str], across: str, apart: str) -> lis
 
 
 def _costs(rows: Rows, labels: Sequence[str]) -> list[str]:
-    lines = _header([*labels, "CPU seconds", "each seed", "steps", "recordings", "parameters"])
+    lines = _header(
+        [*labels, "CPU seconds", "each seed", "of which gradient steps", "steps", "recordings", "parameters"]
+    )
     for row in rows:
         seeds = ", ".join(f"{seconds:.0f}" for seconds in row["seeds"].values())
         sizes = [str(row[name]) for name in ("steps", "recordings", "parameters")]
-        lines.append(
-            _line([*(str(row[name]) for name in labels), f"{row['cpu_seconds']:.0f}", seeds, *sizes])
-        )
+        shown = [f"{row['cpu_seconds']:.0f}", seeds, f"{row['training_seconds']:.0f}"]
+        lines.append(_line([*(str(row[name]) for name in labels), *shown, *sizes]))
     return [*lines, ""]
 
 

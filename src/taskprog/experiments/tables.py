@@ -127,8 +127,10 @@ def pooled_costs(row: Row, store: Store) -> dict[str, Any] | None:
         return None
     seconds = {str(seed): round(result["seconds"]["cpu"], 1) for seed, result in found.items()}
     first = next(iter(found.values()))["figures"]
+    training = [result["seconds"].get("training", 0.0) for result in found.values()]
     return {
         "cpu_seconds": round(sum(seconds.values()) / len(seconds), 1),
+        "training_seconds": round(sum(training) / len(training), 1),
         "seeds": seconds,
         "missing_seeds": [seed for seed in results if seed not in found],
         **{name: first[name] for name in ("parameters", "steps", "recordings", "decisions")},
