@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,7 @@ import pytest
 
 from taskprog.cli.main import main
 from taskprog.cli.options import add_condition_arguments, conditions_of
-from taskprog.experiments.pool import Pool
+from taskprog.experiments.pool import LOOPBACK, QUIET, Pool
 from taskprog.planners.ntp.checkpoint import library_of, new_model, save_policy
 from taskprog.planners.ntp.config import ModelConfig
 from taskprog.tasks.block_stacking import generate_tasks
@@ -70,6 +74,41 @@ def test_more_processes_give_the_same_figures(workers: Pool, policy: Path, tmp_p
         figures.pop("command")
     assert together == alone
     assert alone["n"] == 5
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_cluster_gives_the_same_figures(policy: Path, tmp_path: Path) -> None:
+    """A Ray cluster of one machine, with which a process of its own speaks by its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    # On loopback only, without tokens.
+    environment = os.environ | QUIET | LOOPBACK | {"RAY_AUTH_MODE": "disabled"}
+    bin_dir = Path(sys.executable).parent
+    start = f"start --head --port={address.partition(':')[2]} --node-ip-address=127.0.0.1 --num-cpus=1"
+    options = "--include-dashboard=false --object-store-memory=100000000 --disable-usage-stats --block"
+    command = [str(bin_dir / "ray"), *start.split(), *options.split()]
+    arguments = ["--checkpoint", str(policy), "--limit", "5"]
+    alone = figures_of(tmp_path, *arguments)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as cluster:
+        try:
+            assert cluster.stdout is not None
+            assert any("Ray runtime started" in line for line in cluster.stdout)
+            out = tmp_path / "cluster.json"
+            subprocess.run(
+                [bin_dir / "taskprog", "evaluate", *arguments, "--ray", address, "--json", out],
+                env=environment,
+                cwd=tmp_path,
+                check=True,
+            )
+        finally:
+            cluster.terminate()
+    together = json.loads(out.read_text())
+    for figures in (alone, together):
+        figures.pop("seconds")
+        figures.pop("command")
+    assert together == alone
 
 
 def test_other_sizes_of_another_family(tmp_path: Path) -> None:

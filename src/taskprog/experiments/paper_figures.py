@@ -88,9 +88,9 @@ def _orders(paper: Paper) -> Figure:
         "Order fulfilment over the number of objects (the paper's figure 6)",
         (
             "Four categories, four containers; trained on four maps of categories to containers with one "
-            "object a category; tried on maps that no training sees. Some choices of NTP+, and for all models that "
-            "each video has an order of its own, were made after looks at such maps (docs/ntp.md): the four "
-            "seen ones cannot show what fails on others.",
+            "object a category; tried on maps that no training sees. Some choices of NTP+, and for all "
+            "models that each video has an order of its own, were made after looks at such maps "
+            "(docs/ntp.md): the four seen ones cannot show what fails on others.",
             "The paper says in words: NTP stays over 90 %; flat models fall from around 40 % to around 25 %, "
             "which it calls close to random; NTP (GRU) falls faster than NTP. A container chosen at random "
             "is right for one object in four, but for all of four objects once in 256 tasks. So the paper's "
