@@ -15,7 +15,7 @@ from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from sawyer_ntp.action import ExecuteTask
 from sawyer_ntp.msg import TaskSpecification, TraceEvent
-from sawyer_ntp.srv import CheckTask, ResetScene, Step
+from sawyer_ntp.srv import CheckTask, Disturb, ResetScene, Step
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
@@ -44,6 +44,7 @@ class StackClient:
         self._rejection = ""
         self._execute = ActionClient(self.node, ExecuteTask, "execute_task", callback_group=group)
         self._reset = self.node.create_client(ResetScene, "simulator/reset", callback_group=group)
+        self._disturb = self.node.create_client(Disturb, "simulator/disturb", callback_group=group)
         self._step = self.node.create_client(Step, "simulator/step", callback_group=group)
         self._forget = self.node.create_client(Trigger, "perception/forget", callback_group=group)
         self._check = self.node.create_client(CheckTask, "simulator/check_task", callback_group=group)
@@ -135,6 +136,15 @@ class StackClient:
         """Let simulated time go on."""
         self._service(self._step, Step.Request(duration=to_duration(seconds)))
 
+    def disturb(self, kind: str, seconds: float = 0.0, seed: int = 0) -> str:
+        """Let something go wrong in the simulated world; what it was, once it is over.
+
+        Raises:
+            ValueError: it is not possible now; says why.
+        """
+        request = Disturb.Request(kind=kind, duration=to_duration(seconds), seed=seed)
+        return str(self._service(self._disturb, request).message)
+
     def check_task(self, task: str, stable_for: float) -> CheckTask.Response:
         """The simulator's own judgement of a task."""
         return call_service(
@@ -143,10 +153,11 @@ class StackClient:
             SERVICE_TIMEOUT,
         )
 
-    def _service(self, client: Any, request: Any) -> None:
+    def _service(self, client: Any, request: Any) -> Any:
         response = call_service(client, request, SERVICE_TIMEOUT)
         if not response.success:
             raise ValueError(response.message)
+        return response
 
 
 def words_specification(task: str) -> TaskSpecification:

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from taskprog.cli.disturber import KINDS, OF_FAMILY
 from taskprog.cli.episode_log import EpisodeLog, policy_hash
 from taskprog.cli.main import CommandError
 from taskprog.cli.options import (
@@ -72,6 +73,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("ntp", "npi"),
         default="ntp",
         help="npi: no video, the task in words; on the twin that is --family block_stacking_by_call_seen",
+    )
+    physics.add_argument(
+        "--disturb",
+        nargs="*",
+        metavar="KIND",
+        help="something goes wrong once in each episode, one kind after another: "
+        f"{', '.join(KINDS)}; without KIND all that the scene has",
     )
     physics.add_argument("--actor", default="hand", help="who moves the cubes in the task videos")
 
@@ -246,7 +254,13 @@ def _physics(
         raise CommandError("--world physics runs on this machine: use --jobs, not --ray")
     checkpoint = str(options.checkpoint or "")
     physics = evaluate_physics.Physics(
-        family, options.seed, options.actor, options.planner, checkpoint, options.output
+        family,
+        options.seed,
+        options.actor,
+        options.planner,
+        checkpoint,
+        options.output,
+        _disturbances(options.disturb, family),
     )
     episodes = evaluate_physics.evaluate(physics, tasks, options.jobs, bars)
     successes = sum(episode.success for episode in episodes)
@@ -264,8 +278,18 @@ def _physics(
         "objects_right": sum(episode.right for episode in episodes),
         "objects_wrong": sum(episode.wrong for episode in episodes),
         "relations_failed": sum(len(episode.failed) for episode in episodes),
+        "disturbances": [episode.disturbance for episode in episodes if episode.disturbance],
         "failures": [asdict(episode) for episode in episodes if not episode.success],
     }
+
+
+def _disturbances(asked: Sequence[str] | None, family: Family) -> tuple[str, ...]:
+    """The kinds of disturbances that ``--disturb`` asks for."""
+    possible = OF_FAMILY[family.name]
+    for kind in asked or ():
+        if kind not in possible:
+            raise CommandError(f"--disturb {kind}: in {family.name} there are {', '.join(possible)}")
+    return () if asked is None else tuple(asked) or possible
 
 
 def _show(report: dict[str, Any], console: Console) -> None:
@@ -282,6 +306,11 @@ def _show(report: dict[str, Any], console: Console) -> None:
         table.add_row(f"failed: {cause}", str(count))
     for detail, count in report["details"].items():
         table.add_row(f"  {detail}", str(count))
+    if report.get("objects_right") is not None:
+        right, failed = report["objects_right"], report["relations_failed"]
+        table.add_row(
+            "objects in their places", f"{right} of {right + failed}; {report['objects_wrong']} in wrong ones"
+        )
     table.add_row("primitives a task", f"{report['primitives']:.1f}")
     table.add_row("wall time", f"{report['seconds']:.0f} s")
     console.print(table)

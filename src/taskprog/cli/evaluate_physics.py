@@ -20,6 +20,7 @@ from rich.progress import Progress
 from sawyer_ntp.action import ExecuteTask
 
 from taskprog.cli.client import StackClient, video_specification, words_specification
+from taskprog.cli.disturber import Disturber, kind_of
 from taskprog.cli.episode_log import EpisodeLog, policy_hash
 from taskprog.cli.record import record_video
 from taskprog.cli.stack import StackOptions, running, task_limits
@@ -54,6 +55,7 @@ class Episode:
     Attributes:
         cause: one of ``CAUSES``, or empty on success; ``detail`` says more of it.
         failed: relations that do not hold; ``right`` of them do, ``wrong`` things are in a wrong container.
+        disturbance: what went wrong on purpose; empty if nothing was to.
     """
 
     task: str
@@ -68,6 +70,7 @@ class Episode:
     right: int = 0
     wrong: int = 0
     detail: str = ""
+    disturbance: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Physics:
         seed: task i is filmed in the layout ``seed + 100000 + i`` and done in ``seed + i``.
         actor: who moves things in the videos.
         planner: that is asked, one of ``PLANNERS``; checkpoint: folder of its policy, empty: the shipped one.
+        disturb: kinds of ``disturber.KINDS``, of which each episode has one, one after another.
         folder: for videos and logs; the episodes of an interrupted run with these settings are kept.
     """
 
@@ -88,6 +92,7 @@ class Physics:
     planner: str
     checkpoint: str
     folder: Path
+    disturb: tuple[str, ...] = ()
 
     @property
     def objects(self) -> int:
@@ -100,7 +105,8 @@ class Physics:
         name = self.family.name if self.planner == NTP else f"{self.family.name}_by_call"
         folder = Path(self.checkpoint) if self.checkpoint else share_dir() / "models/policies" / name
         own = {"family": repr(self.family), "policy": policy_hash(folder), "world": "physics"}
-        return own | {"seed": self.seed, "actor": self.actor, "planner": self.planner}
+        chosen = {"seed": self.seed, "actor": self.actor, "planner": self.planner, "disturb": self.disturb}
+        return own | chosen
 
 
 def evaluate(physics: Physics, tasks: Sequence[Task], jobs: int, progress: Progress) -> list[Episode]:
@@ -168,7 +174,7 @@ def run_episodes(physics: Physics, pending: Sequence[tuple[Task, int]]) -> Itera
 
 
 def _episodes(physics: Physics, pending: Sequence[tuple[Task, int]]) -> Iterator[Episode]:
-    events: list[Event] = []
+    run = _Listener()
     options = StackOptions(
         physics.folder,
         physics.family.name,
@@ -178,7 +184,7 @@ def _episodes(physics: Physics, pending: Sequence[tuple[Task, int]]) -> Iterator
         checkpoint=physics.checkpoint,
         objects=physics.objects,
     )
-    with running(options, events.append) as (supervisor, client):
+    with running(options, run.on_event) as (supervisor, client):
         for task, seed in list(pending):
             supervisor.check()
             video = None
@@ -186,12 +192,24 @@ def _episodes(physics: Physics, pending: Sequence[tuple[Task, int]]) -> Iterator
                 video = physics.folder / "videos" / f"{seed:05d}.mp4"
                 video.parent.mkdir(exist_ok=True)
                 record_video(task, seed + VIDEO_LAYOUT_OFFSET, physics.actor, video)
-            events.clear()
-            yield _episode(physics, client, events, task, seed, video)
+            yield _episode(physics, client, run, task, seed, video)
+
+
+class _Listener:
+    """Keeps a run's events, and hands them on to its disturber."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.disturber: Disturber | None = None
+
+    def on_event(self, event: Event) -> None:
+        self.events.append(event)
+        if self.disturber is not None:
+            self.disturber.on_event(event)
 
 
 def _episode(
-    physics: Physics, client: StackClient, events: list[Event], task: Task, seed: int, video: Path | None
+    physics: Physics, client: StackClient, run: _Listener, task: Task, seed: int, video: Path | None
 ) -> Episode:
     """Without a video the task is told in words."""
     began = time.monotonic()
@@ -201,6 +219,9 @@ def _episode(
     if video is not None:
         specification = video_specification(video.read_bytes(), str(task))
     limits = task_limits(physics.objects)
+    run.events.clear()
+    kind = kind_of(physics.disturb, seed - physics.seed)
+    run.disturber = Disturber(client.disturb, kind, seed, len(task.named)) if kind else None
     result = client.execute(
         specification,
         CancelToken(),
@@ -208,11 +229,12 @@ def _episode(
         max_seconds=limits.robot_seconds,
         max_steps=limits.steps,
     )
+    disturbance = "" if run.disturber is None else run.disturber.finish()
     verdict = client.check_task(str(task), STABLE_FOR)
     success = bool(verdict.success) and result.error_code == ExecuteTask.Result.SUCCEEDED
     cause, detail = "", ""
     if not success:
-        cause, detail = cause_of_failure(physics.family, task, list(events), result.error_code, video)
+        cause, detail = cause_of_failure(physics.family, task, list(run.events), result.error_code, video)
     return Episode(
         task=str(task),
         seed=seed,
@@ -226,6 +248,7 @@ def _episode(
         right=len(verdict.right),
         wrong=len(verdict.wrong),
         detail=detail,
+        disturbance=disturbance,
     )
 
 

@@ -1,0 +1,105 @@
+"""When something goes wrong on purpose in a run through the stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2")
+
+from taskprog.cli.disturber import ADD, BLIND, BLIND_SECONDS, KNOCK_OUT, MOVE, TOPPLE, Disturber, kind_of
+from taskprog.cli.main import main
+from taskprog.machine import Event, EventKind
+
+
+def placement(n: int) -> list[Event]:
+    """The events of the n-th thing's way."""
+    calls = [("pick", "move_to", ("red", 0.0)), ("pick", "close_gripper", ())]
+    calls += [("place", "move_to", ("blue", 0.045)), ("place", "open_gripper", ())]
+    events = []
+    for caller, op, args in calls:
+        for kind, outcome in ((EventKind.CALL, ""), (EventKind.OUTCOME, "SUCCEEDED")):
+            events.append(Event(kind, 0, float(n), 0, 2, caller, op, args, outcome=outcome))
+    return events
+
+
+class World:
+    """Lets itself be disturbed from the ``possible``-th time on, and knows what it was asked."""
+
+    def __init__(self, possible: int = 0):
+        self.asked: list[tuple[str, float]] = []
+        self._possible = possible
+
+    def disturb(self, kind: str, seconds: float, seed: int) -> str:
+        self.asked.append((kind, seconds))
+        if len(self.asked) <= self._possible:
+            raise ValueError("nothing is held")
+        return f"{kind} happened"
+
+
+def moments(kind: str, seed: int, carries: int = 3, possible: int = 0) -> tuple[list[int], str]:
+    """After which events, of four things on their ways, a disturbance was asked for; and its end."""
+    world = World(possible)
+    disturber = Disturber(world.disturb, kind, seed, carries)
+    found = []
+    for index, event in enumerate(e for n in range(4) for e in placement(n)):
+        before = len(world.asked)
+        disturber.on_event(event)
+        told = disturber.finish()  # it is over before the next event
+        if len(world.asked) > before:
+            found.append(index)
+    assert {kind for kind, _ in world.asked} <= {kind}
+    return found, told
+
+
+PLACE, EACH = 4, 8  # the call that takes a thing to its place, of a thing's events
+
+
+def test_what_is_held_is_knocked_out_on_its_way_at_any_of_the_first_carries() -> None:
+    found = {tuple(moments(KNOCK_OUT, seed)[0]) for seed in range(20)}
+    assert found == {(PLACE + EACH * n,) for n in range(3)}
+
+
+def test_a_tower_is_toppled_once_one_stands() -> None:
+    found = {tuple(moments(TOPPLE, seed)[0]) for seed in range(20)}
+    assert found == {(EACH * n,) for n in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("kind", [MOVE, ADD, BLIND])
+def test_others_come_while_the_hand_goes_for_something(kind: str) -> None:
+    found = {tuple(moments(kind, seed)[0]) for seed in range(20)}
+    assert found == {(EACH * n,) for n in range(3)}
+
+
+def test_it_is_tried_again_until_it_is_possible_and_then_no_more() -> None:
+    found, told = moments(KNOCK_OUT, 1, carries=1, possible=2)
+    assert found == [PLACE, PLACE + EACH, PLACE + 2 * EACH]
+    assert told == "knock_out happened"
+
+
+def test_a_run_without_a_moment_says_so() -> None:
+    assert moments(KNOCK_OUT, 0, possible=99)[1].startswith("not disturbed: nothing is held; nothing is held")
+    assert Disturber(World().disturb, TOPPLE, 0, 3).finish() == "not disturbed: no such moment came"
+
+
+def test_only_the_camera_is_blind_for_some_time() -> None:
+    for kind in (BLIND, MOVE):
+        world = World()
+        disturber = Disturber(world.disturb, kind, 0, 1)
+        disturber.on_event(placement(0)[0])
+        disturber.finish()
+        assert world.asked == [(kind, BLIND_SECONDS if kind == BLIND else 0.0)]
+
+
+def test_episodes_take_turns() -> None:
+    assert [kind_of((MOVE, BLIND), n) for n in range(3)] == [MOVE, BLIND, MOVE]
+    assert kind_of((), 3) == ""
+
+
+def test_a_disturbance_that_the_scene_does_not_have_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--world", "physics", "--vision", "--disturb", "add_object", "--output", str(tmp_path)]
+    assert main(["evaluate", *arguments]) == 2
+    assert "--disturb add_object: in block_stacking there are knock_out, topple" in capsys.readouterr().err
