@@ -16,17 +16,15 @@ from taskprog.machine.domain import (
 from taskprog.machine.flat import FlatPlanner, flattened
 from taskprog.machine.machine import (
     Ask,
-    Budget,
     Decision,
     Frame,
     Machine,
     Planner,
     PlannerError,
-    RunCode,
-    RunResult,
     demonstration_of,
 )
 from taskprog.machine.op import ArgType, Call, Library, Op, OpKind
+from taskprog.machine.result import Budget, RunCode, RunResult
 from taskprog.machine.specification import NO_SCOPE, NOTHING_HELD, Demonstration, Scope, TaskSpecification
 from taskprog.machine.trace import Event, EventKind, Trace
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Generic, Protocol
 
 from taskprog.machine.domain import Seen, SeenIn
-from taskprog.machine.machine import Ask, Decision, Machine, Planner, PlannerError, RunResult
+from taskprog.machine.machine import Ask, Decision, Machine, Planner, PlannerError
+from taskprog.machine.result import RunResult
 from taskprog.machine.specification import TaskSpecification
 from taskprog.machine.trace import Trace
 
