@@ -12,18 +12,31 @@ from taskprog.planners.npi.planner import NPIPlanner
 from taskprog.planners.npi.seq2seq import Seq2SeqConfig, Seq2SeqTrainer
 from taskprog.planners.npi.seq2seq import evaluate as answer
 from taskprog.planners.npi.seq2seq import load as load_seq2seq
+from taskprog.planners.npi.speed import step_times
 from taskprog.planners.npi.train import TrainConfig, Trainer, make_recordings
 from taskprog.tasks.scratch_pad.evaluation import Summary, evaluate
 
 
 @dataclass(frozen=True)
 class Computing:
-    """Configuration of ``compute``: ``n`` problems of a length, drawn from ``seed``."""
+    """Configuration of ``compute``: ``n`` problems of a length, drawn from ``seed``.
+
+    Attributes:
+        environment: its name; for ``write_sequences`` that of a baseline's task.
+    """
 
     environment: str
     length: int
     n: int
     seed: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Configuration of ``measure``: the environment, and the length of its problem."""
+
+    environment: str
+    length: int
 
 
 def train(config: TrainConfig) -> Output:
@@ -71,3 +84,17 @@ def compute(config: Computing, policy: Files) -> Output:
         planner = NPIPlanner.load(folder, environment)
     tried = evaluate(environment, planner, config.length, config.n, config.seed)
     return Output(Summary.of(config.length, tried).to_json())
+
+
+def measure(config: Timing, policy: Files) -> Output:
+    """How long a step of the machine takes, with the policy that ``train`` kept and without.
+
+    Its ``seconds`` are of a million steps, so that they are microseconds of one.
+
+    Raises:
+        CheckpointError: the policy is for other programs.
+    """
+    environment = ENVIRONMENTS[config.environment]
+    with folder_of(policy) as folder:
+        planner = NPIPlanner.load(folder, environment)
+    return Output({"length": config.length}, seconds=step_times(environment, config.length, planner))

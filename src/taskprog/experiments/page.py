@@ -47,6 +47,8 @@ def _section(figure: dict[str, Any], picture: str) -> list[str]:
     labels, across, apart = figure["labels"], figure["across"], figure["apart"]
     if figure["costs"]:
         lines += _costs(rows, labels)
+    elif figure.get("times"):
+        lines += _times(rows, labels, figure["times"])
     elif across:
         lines += _pivots(rows, labels, across, apart, _rate)
         if figure["pieces"]:
@@ -125,6 +127,14 @@ def _costs(rows: Rows, labels: Sequence[str]) -> list[str]:
         sizes = [str(row[name]) for name in ("steps", "recordings", "parameters")]
         shown = [f"{row['cpu_seconds']:.0f}", seeds, f"{row['training_seconds']:.0f}"]
         lines.append(_line([*(str(row[name]) for name in labels), *shown, *sizes]))
+    return [*lines, ""]
+
+
+def _times(rows: Rows, labels: Sequence[str], names: Sequence[str]) -> list[str]:
+    lines = _header([*labels, "seeds", *names])
+    for row in rows:
+        cells = [*(str(row[name]) for name in labels), str(row["n"])]
+        lines.append(_line([*cells, *(f"{row[name]:.1f}" for name in names)]))
     return [*lines, ""]
 
 

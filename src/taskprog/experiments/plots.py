@@ -202,6 +202,7 @@ PAINTERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "ablations": one_bar_a_row,
     "robustness": one_bar_a_row,
     "beyond": one_bar_a_row,
+    "cleanup": one_bar_a_row,
     "convergence": one_bar_a_row,
     "cost": curves,
     "addition": over_a_number,

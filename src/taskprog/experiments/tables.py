@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class Figure:
         across: the label whose values are a table's columns; "" for a table of one column.
         apart: the label with a table for each of its values; "" for one table.
         costs: the rows are of training units, their figures are costs.
+        times: names among its units' CPU seconds, in microseconds a step; they are shown instead of rates.
         pieces: what the share of relations that hold at the end counts, such as "objects in their
             containers", where that is worth a table; "" where it is not.
     """
@@ -46,6 +48,7 @@ class Figure:
     apart: str = ""
     costs: bool = False
     pieces: str = ""
+    times: tuple[str, ...] = ()
 
     @property
     def units(self) -> list[Unit]:
@@ -60,6 +63,8 @@ def write_figure(figure: Figure, store: Store, folder: Path, command: str) -> Pa
         OSError: it cannot be written.
     """
     pool: Callable[[Row, Store], dict[str, Any] | None] = pooled_costs if figure.costs else pooled
+    if figure.times:
+        pool = partial(pooled_times, names=figure.times)
     rows = [(row, pool(row, store)) for row in figure.rows]
     content = {
         "figure": figure.name,
@@ -71,6 +76,7 @@ def write_figure(figure: Figure, store: Store, folder: Path, command: str) -> Pa
         "apart": figure.apart,
         "costs": figure.costs,
         "pieces": figure.pieces,
+        **({"times": list(figure.times)} if figure.times else {}),
         "rows": [{**row.labels, **figures} for row, figures in rows if figures is not None],
         "cpu_minutes": round(cpu_seconds(figure.units, store) / 60, 1),
         "missing": [row.labels for row, figures in rows if figures is None],
@@ -135,6 +141,19 @@ def pooled_costs(row: Row, store: Store) -> dict[str, Any] | None:
         "missing_seeds": [seed for seed in results if seed not in found],
         **{name: first[name] for name in ("parameters", "steps", "recordings", "decisions")},
         "curve": [_short(point) for point in first["curve"]],
+    }
+
+
+def pooled_times(row: Row, store: Store, names: Sequence[str]) -> dict[str, Any] | None:
+    """The mean of each of these times over all seeds; None without any result."""
+    results = {seed: store.result(unit) for seed, unit in row.units.items()}
+    found = [result["seconds"] for result in results.values() if result is not None]
+    if not found:
+        return None
+    return {
+        "n": len(found),
+        **{name: round(sum(seconds[name] for seconds in found) / len(found), 3) for name in names},
+        "missing_seeds": [seed for seed, result in results.items() if result is None],
     }
 
 
