@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import torch
 
 from taskprog.cli.main import main
+from taskprog.planners.npi.checkpoint import new_model, save_policy
+from taskprog.planners.npi.config import NPIConfig
+from taskprog.planners.npi.environments import table_of
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -25,6 +31,35 @@ def test_the_expert_sorts_with_programs_that_call_themselves(capsys: pytest.Capt
     shown = lines(capsys)
     assert sum("BUBBLESORT" in line for line in shown) == 3
     assert shown[-2:] == ["2[12] 5 9[3]", "right"]
+
+
+def test_the_expert_finds_the_largest_digit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "max", "9", "2", "5", "--planner", "expert"]) == 0
+    shown = lines(capsys)
+    assert shown[0] == "max 9 2 5  planner expert"
+    assert shown[-2:] == ["2 5 9[123]", "right"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "task"), [("addition", ["add", "96", "125"]), ("poses", ["pose", "30", "45"])]
+)
+def test_an_act_that_the_pad_cannot_do_is_shown_as_failed(
+    kind: str, task: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By an NPI that never ends, and whose every word is the table's last but one."""
+    table = table_of((kind,))
+    torch.manual_seed(0)
+    model = new_model(NPIConfig(8, 4, 4, 4, 4, 4), table)
+    with torch.no_grad():
+        model.end.bias.fill_(-100.0)
+        model.arguments.bias.zero_()
+        model.arguments.bias[len(table.words) - 2 :: len(table.words)] = 100.0
+    save_policy(tmp_path, model, table, {})
+    assert main(["run", *task, "--checkpoint", str(tmp_path)]) == 1
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.count("✘ INVALID_GOAL: the ") == 3  # as many in a row end a run
+    assert "PRIMITIVE_FAILED" in shown
+    assert "✔" not in shown
 
 
 def test_folded_only_the_root_is_shown(capsys: pytest.CaptureFixture[str]) -> None:

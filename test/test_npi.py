@@ -93,6 +93,44 @@ def test_programs_have_rows_by_environment_and_act_is_shared() -> None:
     assert [table.words[i] for i in table.words_of(("PTR", "OUT", "LEFT"))] == ["PTR", "OUT", "LEFT"]
 
 
+# Reed & de Freitas, table 2. ACT is one program, LSHIFT and RSHIFT are one for each environment. RESET of the
+# table calls LSHIFT alone; in the paper's trace (section 6.2) it moves the counting pointer by ACT.
+TABLE_2 = {
+    "addition.ADD": {"addition.ADD1", "addition.LSHIFT"},
+    "addition.ADD1": {"ACT", "addition.CARRY"},
+    "addition.CARRY": {"ACT"},
+    "addition.LSHIFT": {"ACT"},
+    "addition.RSHIFT": {"ACT"},
+    "ACT": set(),
+    "sorting.BUBBLESORT": {"sorting.BUBBLE", "sorting.RESET"},
+    "sorting.BUBBLE": {"ACT", "sorting.BSTEP"},
+    "sorting.RESET": {"sorting.LSHIFT", "ACT"},
+    "sorting.BSTEP": {"sorting.COMPSWAP", "sorting.RSHIFT"},
+    "sorting.COMPSWAP": {"ACT"},
+    "sorting.LSHIFT": {"ACT"},
+    "sorting.RSHIFT": {"ACT"},
+    "poses.GOTO": {"poses.HGOTO", "poses.VGOTO"},
+    "poses.HGOTO": {"poses.LGOTO", "poses.RGOTO"},
+    "poses.LGOTO": {"ACT"},
+    "poses.RGOTO": {"ACT"},
+    "poses.VGOTO": {"poses.UGOTO", "poses.DGOTO"},
+    "poses.UGOTO": {"ACT"},
+    "poses.DGOTO": {"ACT"},
+}
+ADDED_LATER = {"sorting.RJMP": {"sorting.RSHIFT"}, "sorting.MAX": {"sorting.BUBBLESORT", "sorting.RJMP"}}
+
+
+def test_programs_and_what_they_call_are_the_paper_s() -> None:
+    def listed(*names: str) -> dict[str, set[str]]:
+        table = table_of(names)
+        rows = np.array(table.rows)
+        return {name: set(rows[table.callees[k, :-1]].tolist()) for k, name in enumerate(table.rows)}
+
+    assert listed("addition", "sorting", "poses") == TABLE_2
+    assert len(TABLE_2) == 20
+    assert listed("addition", "sorting", "poses", "maximum") == TABLE_2 | ADDED_LATER
+
+
 def test_recordings_repeat_and_hold_each_activation_once(recordings: Recordings) -> None:
     again = make_recordings(CONFIG_BOTH)
     assert list(again.activations.items()) == list(recordings.activations.items())
@@ -308,12 +346,34 @@ def test_policies_of_other_programs_are_refused(trainer: Trainer, tmp_path: Path
         NPIPlanner.load(tmp_path / "nowhere", Addition())
 
 
+@pytest.mark.parametrize(("name", "value"), [("hidden", "x"), ("hidden", -3), ("key", 0), ("fused", True)])
+def test_damaged_sizes_are_refused(name: str, value: object, trainer: Trainer, tmp_path: Path) -> None:
+    trainer.save(tmp_path)
+    config = json.loads((tmp_path / CONFIG).read_text())
+    config["model"][name] = value
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=f"{name} is {value!r}, but should be a whole number"):
+        NPIPlanner.load(tmp_path, Addition())
+
+
 def test_evaluation_counts_wrong_results_and_broken_off_runs(trainer: Trainer) -> None:
     untrained = Summary.of(4, evaluate(Addition(), trainer.planner(Addition()), 4, 12, 5))
     assert (untrained.n, untrained.length) == (12, 4)
     assert untrained.successes + sum(untrained.causes.values()) == 12
     assert untrained.successes == 0
     assert set(untrained.causes) <= {WRONG, *(code.name.lower().replace("_", " ") for code in RunCode)}
+
+
+@pytest.mark.parametrize("name", ["sorting", "sorting_recursive"])
+def test_a_small_core_learns_to_sort(name: str) -> None:
+    """Two cells only, which takes seconds; but whole sweeps, and that recursion ends."""
+    model = NPIConfig(hidden=48, state=24, program=16, key=12, fused=32, encoder=48)
+    practices = (Practice(0, (1, 2), 60),)
+    config = TrainConfig((name,), practices, steps=400, decisions=200, rate=2e-2, model=model)
+    trainer = Trainer(config, make_recordings(config))
+    trainer.run()
+    (world,) = trainer.table.environments
+    assert Summary.of(2, evaluate(world, trainer.planner(world), 2, 40, 7)).rate >= 0.6
 
 
 @pytest.mark.slow

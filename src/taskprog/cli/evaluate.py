@@ -51,7 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_family_arguments(parser, tuple(ENVIRONMENTS))
     parser.add_argument(
-        "--length", type=positive, nargs="+", metavar="N", help="scratch pads: of the problems (default: 20)"
+        "--length",
+        type=positive,
+        nargs="+",
+        metavar="N",
+        help="scratch pads: of the problems (default: 20; poses 4; tasks by call have their own)",
     )
     parser.add_argument("--task-file", type=Path, help="CSV file with tasks; default: generated ones")
     parser.add_argument("--half", choices=(TRAIN, TEST, BOTH), default=TEST, help="keep these tasks only")

@@ -16,7 +16,7 @@ COMMANDS = {
     "detector": "train the detector of goods, or measure it",
     "evaluate": "measure success on many tasks, in the twin or in physics",
     "paper": "run the paper's experiments: train, evaluate, write figures and pictures",
-    "run": "compute with programs: add numbers, sort digits",
+    "run": "compute with programs: add numbers, sort digits, find the largest, turn a shape to a pose",
     "npi": "run the experiments of NPI, the ancestor of NTP: train, compute, write figures and pictures",
     "replay": "play a recorded run back onto the topics",
     "fake_sawyer": "stand in for a real Sawyer on the network, to try its driver out",

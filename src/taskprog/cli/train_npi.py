@@ -19,6 +19,7 @@ from taskprog.planners.npi.model import NPIModel
 from taskprog.planners.npi.planner import CheckpointError
 from taskprog.planners.npi.presets import (
     ADDED,
+    ADDED_TO,
     BASELINES,
     SEQUENCES,
     check_lengths,
@@ -110,7 +111,7 @@ def _configured(options: argparse.Namespace) -> tuple[TrainConfig, tuple[NPIMode
         if options.base is None:
             raise CommandError(
                 f"--family {options.family} is added to an NPI that sorts: name its folder with --base, "
-                "such as models/policies/multi"
+                f"such as {ADDED_TO[options.family]}"
             )
         try:
             base = load_policy(options.base)

@@ -1,5 +1,5 @@
 """The training loop of all learnt planners: supervised by the expert's traces, with NPI's adaptive
-curriculum (Reed & de Freitas, section 3.3); can be interrupted and resumed.
+curriculum (Reed & de Freitas, section 3.2); can be interrupted and resumed.
 
 What differs is the model, and what a gradient step's decisions are: subclasses of ``Training`` say that.
 """

@@ -58,8 +58,8 @@ def load_policy(folder: Path) -> tuple[NPIModel, ProgramTable]:
     config = load_config(folder, FORMAT)
     try:
         saved, sizes = config["table"], NPIConfig(**config["model"])
-        names = list(saved["environments"])
-    except (KeyError, TypeError) as error:
+        names = [str(name) for name in saved["environments"]]
+    except (KeyError, TypeError, ValueError) as error:
         raise not_a_configuration(folder, error) from error
     unknown = [name for name in names if name not in ENVIRONMENTS]
     if unknown:
@@ -72,6 +72,9 @@ def load_policy(folder: Path) -> tuple[NPIModel, ProgramTable]:
             f"{folder / CONFIG}: the policy was trained for the program table {saved}, "
             f"but the programs are now {describe_table(table)}"
         )
-    model = new_model(sizes, table)
+    try:
+        model = new_model(sizes, table)
+    except RuntimeError as error:  # torch, of sizes that no memory holds
+        raise not_a_configuration(folder, error) from error
     load_weights(folder, model)
     return model, table

@@ -27,6 +27,7 @@ USUAL: tuple[Environment, ...] = (
     Sorting(),
     Sorting(recursive=True),
     Sorting(maximum=True),
+    Sorting(recursive=True, maximum=True),
     CanonicalPose(),
     CanonicalPose(unseen=True),
     *_called(CalledTasks(BlockStacking(), 6, 1000)),

@@ -1,4 +1,4 @@
-"""New programs for a trained core, which stays as it is (Reed & de Freitas, section 4.4): of all weights,
+"""New programs for a trained core, which stays as it is (Reed & de Freitas, section 4.3): of all weights,
 only the new programs' rows in memory are learnt."""
 
 from __future__ import annotations

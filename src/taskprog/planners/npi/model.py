@@ -86,14 +86,16 @@ class NPIModel(nn.Module):
         state = self.encoders[environment](values, args)
         embedding = self.program_memory[program].unsqueeze(1).expand(-1, values.shape[1], -1)
         hidden = self.core(state, embedding)
-        # Equation 4: the next program is the one whose key is most like k.
+        # Equation 4: the next program is the one whose key is most like k. What a program may not call is
+        # left out, so that programs added later are never called by those before (section 4.3).
         call = (self.key(hidden) @ self.key_memory.T).masked_fill(~self.callees[program].unsqueeze(1), NEVER)
         words = self.arguments(hidden).unflatten(-1, self.shape)
         return Prediction(self.end(hidden).squeeze(-1), call, words)
 
 
 class StateEncoder(nn.Module):
-    """f_enc, equation 1: s = f_enc(e, a), an MLP on one-hot symbols, arguments and a picture's features.
+    """f_enc, equation 1: s = f_enc(e, a), an MLP on one-hot symbols, arguments and a picture's features:
+    equation 9 of sums, 10 of arrays, 11 of pictures (section 4.1).
 
     The first layer of an MLP on one-hot vectors is a sum of embeddings, which is quicker.
 
@@ -137,7 +139,8 @@ class StateEncoder(nn.Module):
 
 
 class Eye(nn.Module):
-    """Three convolutions with stride 2, as the paper has them (section 4.3), and a linear layer."""
+    """f_CNN, equation 11: three convolutions with stride 2 and a linear layer; the paper pools as well
+    (section 4.2)."""
 
     def __init__(self, size: tuple[int, int], features: int):
         super().__init__()

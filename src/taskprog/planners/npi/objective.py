@@ -1,4 +1,5 @@
-"""What an NPI is trained towards: the log-likelihood of the expert's traces (section 3.3, equation 7)."""
+"""What an NPI is trained towards: the log-likelihood of the expert's traces (Reed & de Freitas, section 3.2,
+equations 6 to 8)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from taskprog.planners.npi.model import Prediction
 
 
 def losses(prediction: Prediction, batch: Batch) -> Tensor:
-    """(B, T) negative log-likelihood of call, arguments and end; 0 for padding."""
+    """(B, T) negative log-likelihood of call, arguments and end (equation 8); 0 for padding."""
     loss = F.binary_cross_entropy_with_logits(prediction.end, batch.end, reduction="none")
     loss = loss + F.cross_entropy(
         prediction.call.flatten(0, 1), batch.call.flatten(), reduction="none"

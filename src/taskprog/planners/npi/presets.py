@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+from taskprog.planners.checkpoint import CheckpointError
 from taskprog.planners.npi.dataset import Practice
-from taskprog.planners.npi.seq2seq import Seq2SeqConfig
+from taskprog.planners.npi.seq2seq import ALIGNED, Seq2SeqConfig
 from taskprog.planners.npi.train import TrainConfig
+from taskprog.resources import share_dir
+from taskprog.tasks.called import CalledTasks
+from taskprog.tasks.environment import Environment
 
 ADDITION, SORTING, MAXIMUM, POSES, MULTI = "addition", "sorting", "maximum", "poses", "multi"
 RECURSIVE = "_recursive"
@@ -21,27 +26,44 @@ MODELS = {
     STACKING: "NPI, block stacking by call",
     ORDERS: "NPI, order fulfilment by call",
 }
-# The paper's training sets (section 4): problems of each length.
+# Programs added to another model, whose core stays as it is.
+ADDED = {
+    MAXIMUM: "NPI, MAX added to a fixed core",
+    MAXIMUM + RECURSIVE: "NPI, MAX added to a fixed core, recursive traces",
+}
+# Where an NPI to add them to is: a shipped one, or where training leaves it.
+ADDED_TO = {MAXIMUM: f"models/policies/{MULTI}", MAXIMUM + RECURSIVE: f"out/policies/{SORTING}{RECURSIVE}"}
+TRAINABLE = (*MODELS, *ADDED)
+SEQUENCES = ("seq2seq", "aligned")  # names of the baselines, see ``seq2seq.py``
+# The baselines by the name of their task, and what people call them.
+BASELINES = {
+    ADDITION: "sequence-to-sequence LSTM",
+    ALIGNED: "LSTM, a digit for each column",
+    SORTING: "sequence-to-sequence LSTM",
+}
+# The paper's training sets (sections 4.2 and 6.3): problems of each length.
 ADDITIONS, ADDITION_LENGTHS = 32, tuple(range(1, 21))
 SORTS, SORT_LENGTHS = 64, tuple(range(2, 21))
 SHIFTS, SHIFT_LENGTHS = 16, (5, 10)  # of RSHIFT by itself, which no addition calls
 TURNS, TURN_LENGTHS = 150, tuple(range(1, 15))  # problems with poses so many turns apart
 STEPS = {ADDITION: 1500, SORTING: 500, POSES: 800, MULTI: 3000, STACKING: 4500, ORDERS: 1000}
 RATES = {STACKING: 5e-3}  # peak learning rates other than usual: a thousand tasks are slow to learn
-# Of the problems that a training is checked on at its end: as long as it saw, and longer.
+# Of the problems that a training is checked on at its end: the longest that it saw, and longer ones.
 CHECK_LENGTHS = {
     ADDITION: (20, 100),
     ADDITION + RECURSIVE: (20, 100),
     SORTING: (20, 40),
     SORTING + RECURSIVE: (20, 40),
+    MAXIMUM: (20, 40),
+    MAXIMUM + RECURSIVE: (20, 40),
     POSES: (4, 10),
-    STACKING: (1,),
-    ORDERS: (1,),
 }
+TOGETHER_LENGTHS = {ADDITION: 10, SORTING: 5, POSES: 4, MAXIMUM: 5}  # of the paper's table 1, for one core
+ITS_OWN = 1  # stands for the length of a table-top task, which is its own
 # Recordings; of a thousand tasks, drawn at random, so many that none is left out.
 STARTS = {STACKING: 10000, ORDERS: 1000}
 MAXIMA, MAXIMUM_STEPS = 8, 400  # problems of each length, gradient steps
-# The policy in models/policies for a kind of environment, where its name is another one.
+# The policy in models/policies that does what a model of another name would.
 SHIPPED = {POSES: MULTI}
 QUICK = 0.5  # of the steps, in a quick run
 
@@ -75,18 +97,65 @@ def configuration(model: str, seed: int, quick: bool = False) -> TrainConfig:
 
 
 def maximum(base: TrainConfig) -> TrainConfig:
-    """MAX and RJMP added to what was trained on sorting and perhaps more: these two rows alone are learnt."""
-    index = len(base.environments)
-    practices = (Practice(index, SORT_LENGTHS, MAXIMA),)
-    names = (*base.environments, MAXIMUM)
+    """MAX and RJMP added to what was trained on sorting and perhaps more: these two rows alone are learnt.
+
+    Raises:
+        ValueError: the base knows no sorting.
+    """
+    ways = [way for way in ("", RECURSIVE) if SORTING + way in base.environments]
+    if not ways:
+        raise ValueError(
+            f"MAX calls programs that sort, but this NPI knows {', '.join(base.environments)} only"
+        )
+    name = MAXIMUM + ways[0]
+    if name in base.environments:
+        raise ValueError("this NPI knows MAX already")
+    practices = (Practice(len(base.environments), SORT_LENGTHS, MAXIMA),)
+    names = (*base.environments, name)
     return replace(base, environments=names, practices=practices, steps=MAXIMUM_STEPS, rate=1e-2, decay=0.0)
 
 
 def sequences(task: str, seed: int, quick: bool = False) -> Seq2SeqConfig:
-    """The baseline on the same problems as the NPI of the task, ``ADDITION`` or ``SORTING``."""
-    lengths, problems = {ADDITION: (ADDITION_LENGTHS, ADDITIONS), SORTING: (SORT_LENGTHS, SORTS)}[task]
+    """A baseline of ``BASELINES`` on the same problems as the NPI of addition or of sorting."""
+    lengths, problems = (SORT_LENGTHS, SORTS) if task == SORTING else (ADDITION_LENGTHS, ADDITIONS)
     config = Seq2SeqConfig(task, lengths, problems, seed)
     return replace(config, steps=round(config.steps * (QUICK if quick else 1.0)))
+
+
+def check_lengths(environment: Environment, together: bool = False) -> tuple[int, ...]:
+    """Of the problems that a model is tried on; ``together``: it does those of other environments as well."""
+    if isinstance(environment, CalledTasks):
+        return (ITS_OWN,)
+    model = model_for(environment)
+    if together and model in TOGETHER_LENGTHS:
+        return (TOGETHER_LENGTHS[model],)
+    return CHECK_LENGTHS[model]
+
+
+def model_for(environment: Environment) -> str:
+    """The model, of ``MODELS`` or ``ADDED``, that is trained for an environment's root program."""
+    return environment.name if environment.name in ADDED else environment.kind
+
+
+def policy_folder(environment: Environment, chosen: Path | None = None) -> Path:
+    """Folder of the NPI for an environment: the chosen one, or else the one that is shipped.
+
+    Raises:
+        CheckpointError: none is chosen, and none is shipped; says how to train one.
+    """
+    if chosen is not None:
+        return chosen
+    model, policies = model_for(environment), share_dir() / "models/policies"
+    folder = policies / SHIPPED.get(model, model)
+    if not folder.is_dir():
+        how = f"taskprog train --family {model}"
+        if model in ADDED:
+            how += f" --base {ADDED_TO[model]}"
+        raise CheckpointError(
+            f"no NPI of {environment.name} is shipped: train one, `{how}`, "
+            f"and name its folder, --checkpoint out/policies/{model}"
+        )
+    return folder
 
 
 def with_examples(config: TrainConfig, length: int, problems: int) -> TrainConfig:

@@ -1,4 +1,4 @@
-"""Turning a shape to a pose that is asked for, by its pictures alone (Reed & de Freitas, section 4.3).
+"""Turning a shape to a pose that is asked for, by its pictures alone (Reed & de Freitas, section 4.1).
 
 The pad says which azimuth and elevation are wanted; which ones the shape has now, only its picture tells.
 The paper's cars are CAD models that cannot be had here: shapes and figures are our own, not comparable.

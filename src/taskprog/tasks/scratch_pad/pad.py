@@ -1,7 +1,7 @@
-"""Scratch pads (Reed & de Freitas, section 3.2): rows of symbols, pointers on them, and one primitive, ACT.
+"""Scratch pads (Reed & de Freitas, section 4.1): rows of symbols, pointers on them, and one primitive, ACT.
 
-What NPI calls an environment is a ``taskprog.machine.Domain`` here. A planner sees no more than what is
-under the pointers, and does no more than move a pointer by a cell or write where one stands.
+What NPI calls an environment (f_env, equation 5) is a ``taskprog.machine.Domain`` here. A planner sees no
+more than what is under the pointers, and does no more than move a pointer by a cell or write where one is.
 """
 
 from __future__ import annotations

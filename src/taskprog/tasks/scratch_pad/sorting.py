@@ -1,8 +1,9 @@
-"""Bubble sort on a scratch pad (Reed & de Freitas, section 4.1): one row of digits and three pointers.
+"""Bubble sort on a scratch pad (Reed & de Freitas, sections 4.1 and 4.2): a row of digits, three pointers.
 
-Pointers 1 and 2 are at two values to be compared, pointer 3 counts the sweeps. The programs are those of
-the paper's table 2, with RJMP and MAX, which the paper adds later. With ``recursive`` they are those of Cai
-et al. (ICLR 2017): each loop is a program that calls itself.
+Pointers 1 and 2 are at two values to be compared, pointer 3 counts the sweeps; of each is seen if it is at an
+end of the row. The programs are those of the paper's table 2, with RJMP and MAX, which the paper adds later;
+RESET, which has LSHIFT alone there, calls ACT as well, to count a sweep, as the paper's trace does (section
+6.2). With ``recursive`` they are those of Cai et al. (ICLR 2017): each loop is a program that calls itself.
 """
 
 from __future__ import annotations
