@@ -10,7 +10,7 @@ from taskprog.machine import NOTHING_HELD, Demonstration
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.detection import Detection
 from taskprog.perception.errors import NoObjects, NotAVideo, NothingMoves
-from taskprog.perception.goods_video import read_sightings
+from taskprog.perception.goods_video import NotIntoAContainer, read_sightings
 from taskprog.tasks.table_top import TABLE_HEIGHT
 
 CAMERA = CameraModel.table_top(320, 240)
@@ -95,13 +95,42 @@ def test_what_goes_where_and_in_which_order(steps: list[tuple[str, str]], pause:
 
 def test_places_are_those_of_the_scene() -> None:
     rng = np.random.default_rng(1)
-    shown = read(film([("duck", "box_1")], rng), rng)
+    shown = read(film([("duck", "box_1"), ("bear", "box_0")], rng), rng)
     for index, name in enumerate(shown.names):
         assert np.linalg.norm(shown.positions[0, index] - resting()[name]) < 0.01
     carried = shown.positions[shown.held == 0, 0]
     assert carried[:, 2].max() > TABLE_HEIGHT + 0.1
-    bear = shown.positions[:, 1]
+    bear = shown.positions[: int((shown.held == 1).argmax()), 1]
     assert np.allclose(bear, bear[0])
+
+
+def film_beside(away: float, rng: np.random.Generator, hidden: bool = False) -> list[Places]:
+    """The duck goes into its container, and the bear ``away`` metres before the other one's middle."""
+    frames = film([("duck", "box_0"), ("bear", "box_1")], rng)
+    middle = np.array([START["box_1"][0], START["box_1"][1] + away])
+    lying = max(k for k, f in enumerate(frames) if f["bear"][2] > TABLE_HEIGHT + HEIGHT)
+    for k, frame in enumerate(frames):
+        if (frame["bear"] != resting()["bear"]).any():
+            shift = np.array([*(middle - START["box_1"]), 0.0])
+            share = np.clip((resting()["bear"][1] - frame["bear"][1]) / 0.32, 0.0, 1.0)
+            frames[k] = {**frame, "bear": frame["bear"] + share * shift}
+            if hidden and k > lying:
+                del frames[k]["bear"]
+    return frames
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_carry_that_ends_beside_the_containers_is_named(hidden: bool) -> None:
+    rng = np.random.default_rng(2)
+    with pytest.raises(NotIntoAContainer, match=r"bear is carried, .* s, but into no container: .* box_1"):
+        read(film_beside(0.25, rng, hidden), rng)
+    assert steps_of(read(film_beside(0.05, rng, hidden), rng)) == [("duck", "box_0"), ("bear", "box_1")]
+
+
+def test_a_thing_that_is_never_carried_is_named() -> None:
+    rng = np.random.default_rng(3)
+    with pytest.raises(NothingMoves, match="does not show where bear goes: only duck"):
+        read(film([("duck", "box_0")], rng), rng)
 
 
 def test_a_still_video_and_a_missing_thing_are_named() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from taskprog.control.attempts import TRIES, GivenUp
 from taskprog.control.errors import Blocked, InvalidGoal
-from taskprog.control.manipulation import TRIES, GivenUp, Manipulation, NotInSight
+from taskprog.control.manipulation import Manipulation, NotInSight
 from taskprog.control.scene_estimate import ObjectEstimate
+from taskprog.machine import OutcomeCode
 from taskprog.tasks.table_top import TABLE_HEIGHT
 
 NAMES = ("duck", "jenga", "box_0")
@@ -90,24 +93,148 @@ def test_the_arm_taken_for_an_object_is_nothing_to_grasp() -> None:
     assert shown(manipulation, ghost.position)["duck"] == "duck_1"
 
 
-def test_objects_without_room_for_the_fingers_wait() -> None:
-    hemmed = [
-        thing("duck_0", 0.5),
-        *(thing(f"jenga_{i}", 0.5, s * 0.045, BLOCK) for i, s in enumerate((-1, 1))),
-    ]
-    hemmed += [
+def hemmed_in(sides: int = 4) -> list[ObjectEstimate]:
+    """A duck with blocks around it, which themselves can be taken."""
+    around = [thing(f"jenga_{i}", 0.5, s * 0.045, BLOCK) for i, s in enumerate((-1, 1))]
+    around += [
         thing(f"jenga_{2 + i}", 0.5 + s * 0.05, 0.0, BLOCK, math.pi / 2) for i, s in enumerate((-1, 1))
     ]
-    near = np.array([0.5, 0.0, 0.25])
-    assert shown(hands(*hemmed), near)["duck"] == "duck_0"
-    assert shown(hands(*hemmed, thing("duck_1", 0.75)), near)["duck"] == "duck_1"
-    # The others lie in the container by now: what is hemmed in has to wait until its neighbours are taken.
-    done = thing("duck_1", 0.5, 0.4)
-    assert "duck" not in shown(hands(*hemmed, done, thing("box_0", 0.5, 0.4, BOX)), near)
-    alone = hands(*hemmed)
-    alone.observed(near, 0.0)
-    with pytest.raises(Blocked, match="no room for the fingers around duck_0"):
-        alone.target("duck", 0.0, near, 0.0)
+    return [thing("duck_0", 0.5), *around[:sides]]
+
+
+ABOVE = np.array([0.5, 0.0, 0.25])
+
+
+def test_objects_without_room_for_the_fingers_wait() -> None:
+    assert "duck" not in shown(hands(*hemmed_in()), ABOVE), "its neighbours are taken first"
+    assert shown(hands(*hemmed_in(), thing("duck_1", 0.75)), ABOVE)["duck"] == "duck_1"
+    assert shown(hands(*hemmed_in(2)), ABOVE)["duck"] == "duck_0", "the fingers fit between two"
+
+
+def test_what_lies_in_a_container_keeps_nothing_else_waiting() -> None:
+    """The last thing outside is shown however little room it has, or the task would seem to be done."""
+    box, wall = thing("box_0", 0.5, 0.4, BOX), 0.5 - 0.105 - 0.009 - 0.006
+    last = thing("jenga_0", wall, 0.4, (0.09, 0.018, 0.03), math.pi / 2)
+    manipulation = hands(last, thing("jenga_1", 0.52, 0.42, BLOCK), box)
+    assert shown(manipulation) == {"jenga": "jenga_0", "box_0": "box_0"}
+    with pytest.raises(Blocked, match="no room for the fingers around jenga_0"):
+        manipulation.target("jenga", 0.0, HOME, 0.0)
+
+
+def test_without_containers_everything_is_always_shown() -> None:
+    manipulation = Manipulation(NAMES)
+    manipulation.see(hemmed_in())
+    assert shown(manipulation, ABOVE)["duck"] == "duck_0"
+
+
+def test_what_something_lies_on_is_taken_after_it() -> None:
+    under, high = thing("jenga_0", 0.5, 0.0, BLOCK), thing("duck_0", 0.51)
+    upon = replace(high, position=high.position + [0.0, 0.0, BLOCK[2]])
+    assert shown(hands(under, upon, thing("box_0", 0.5, 0.4, BOX))) == {"duck": "duck_0", "box_0": "box_0"}
+    assert shown(hands(under, upon, thing("jenga_1", 0.75, 0.0, BLOCK)))["jenga"] == "jenga_1"
+    assert set(shown(hands(under, thing("duck_0", 0.6)))) == {"jenga", "duck"}
+
+
+def refuse(manipulation: Manipulation) -> tuple[tuple[float, float], float]:
+    """Go for the block that is shown, in vain: the arm would hit something; where the tool was sent."""
+    manipulation.observed(HOME, 0.0)
+    target = manipulation.target("jenga", 0.0, HOME, 0.0)
+    assert manipulation.refused(OutcomeCode.COLLISION, "right_l5 would hit duck_3")
+    return (round(float(target.position[0]), 3), round(float(target.position[1]), 3)), target.yaw
+
+
+def test_a_refused_approach_is_tried_in_another_way() -> None:
+    """A block of which all turns that fit are much the same is taken elsewhere along it, or turned around."""
+    manipulation = hands(thing("jenga_0", 0.5, 0.0, BLOCK))
+    ways = [refuse(manipulation) for _ in range(TRIES)]
+    assert len(set(ways)) == TRIES
+    for k, (place, yaw) in enumerate(ways):
+        for other, turned in ways[:k]:
+            apart = math.dist(place, other)
+            assert apart > 0.012 or abs(math.remainder(yaw - turned, 2 * math.pi)) > math.radians(20)
+    manipulation.observed(HOME, 0.0)
+    with pytest.raises(GivenUp, match=r"jenga_0 at .* the last: COLLISION: right_l5 would hit duck_3"):
+        manipulation.target("jenga", 0.0, HOME, 0.0)
+
+
+def test_after_refusals_another_object_is_tried() -> None:
+    manipulation = hands(thing("jenga_0", 0.5, 0.0, BLOCK), thing("jenga_1", 0.75, 0.0, BLOCK))
+    refuse(manipulation)
+    assert shown(manipulation)["jenga"] == "jenga_1"
+
+
+def test_what_the_hand_hides_is_there_until_the_pads_have_closed() -> None:
+    duck, box = thing("duck_0", 0.5), thing("box_0", 0.5, 0.4, BOX)
+    manipulation = hands(duck, box)
+    manipulation.observed(HOME, 0.0)
+    target = manipulation.target("duck", 0.0, HOME, 0.0)
+    manipulation.see([box])
+    assert set(shown(manipulation)) == {"box_0"}, "the hand is not there yet"
+    assert shown(manipulation, target.position)["duck"] == "duck_0"
+    manipulation.closed(target.position, target.yaw, False)
+    assert set(shown(manipulation, target.position)) == {"box_0"}, "it was not there"
+
+
+def test_only_a_grasp_is_tried_in_another_way() -> None:
+    manipulation = hands(thing("duck_0", 0.5), thing("box_0", 0.5, 0.4, BOX))
+    manipulation.observed(HOME, 0.0)
+    manipulation.target("box_0", 0.1, HOME, 0.0)
+    assert not manipulation.refused(OutcomeCode.COLLISION, "right_l5 would hit duck_0")
+
+
+def test_what_is_given_up_waits_until_everything_else_is_done() -> None:
+    block, box = thing("jenga_0", 0.5, 0.0, BLOCK), thing("box_0", 0.5, 0.4, BOX)
+    manipulation = hands(block, thing("duck_0", 0.75), box)
+    for _ in range(TRIES):
+        refuse(manipulation)
+    assert shown(manipulation) == {"duck": "duck_0", "box_0": "box_0"}
+    manipulation.see([block, thing("duck_0", 0.5, 0.4), box])
+    assert shown(manipulation) == {"jenga": "jenga_0", "box_0": "box_0"}, "nothing else is left"
+
+
+@pytest.mark.parametrize(("away", "tried_anew"), [(0.09, True), (0.25, False)])
+def test_what_is_given_up_is_tried_anew_once_its_neighbour_is_taken(away: float, tried_anew: bool) -> None:
+    block, duck = thing("jenga_0", 0.5, 0.0, BLOCK), thing("duck_0", 0.5 + away)
+    box = thing("box_0", 0.5, 0.4, BOX)
+    manipulation = hands(block, duck, box)
+    for _ in range(TRIES):
+        refuse(manipulation)
+    manipulation.observed(HOME, 0.0)
+    target = manipulation.target("duck", 0.0, HOME, 0.0)
+    manipulation.closed(target.position, target.yaw, True)
+    manipulation.opened(box.position, target.yaw, 1.0)
+    manipulation.see([block, box])
+    assert shown(manipulation)["jenga"] == "jenga_0"
+    if tried_anew:
+        manipulation.target("jenga", 0.0, HOME, 0.0)
+    else:
+        with pytest.raises(GivenUp):
+            manipulation.target("jenga", 0.0, HOME, 0.0)
+
+
+def test_what_is_taken_beside_its_middle_is_told_to_be_where_the_tool_is() -> None:
+    """Or the planner would never think that the tool is there, or that the thing is held."""
+    sides = [thing(f"duck_{i}", 0.515, s * 0.034) for i, s in enumerate((-1, 1))]
+    manipulation = Manipulation(NAMES, frozenset({"box_0"}))
+    scene = [thing("jenga_0", 0.5, 0.0, BLOCK), *sides, thing("box_0", 0.5, 0.4, BOX)]
+    manipulation.see(scene)
+
+    def place(name: str, tool: np.ndarray) -> np.ndarray:
+        return next(o.position for o in manipulation.observed(tool, 0.0) if o.name == name)
+
+    told = place("jenga", HOME)
+    target = manipulation.target("jenga", 0.0, HOME, 0.0)
+    assert target.position[0] < 0.49
+    np.testing.assert_allclose(told, target.position)
+    np.testing.assert_allclose(place("jenga", target.position), target.position)
+    manipulation.closed(target.position, target.yaw, True)
+    np.testing.assert_allclose(place("jenga", target.position), target.position)
+    lifted = target.position + [0.1, 0.1, 0.2]
+    np.testing.assert_allclose(place("jenga", lifted), lifted)
+    # Not the tool but the thing goes to the middle of the container, or a long one would meet its wall.
+    over = place("box_0", lifted)
+    np.testing.assert_allclose(over[:2] - [0.5, 0.4], target.position[:2] - [0.5, 0.0], atol=1e-9)
+    np.testing.assert_allclose(manipulation.target("box_0", 0.0, lifted, target.yaw).position, over)
 
 
 def test_after_a_grasp_of_nothing_another_object_is_tried() -> None:

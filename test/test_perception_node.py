@@ -17,6 +17,7 @@ from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from ros_world import TIMEOUT, RosWorld, wait_until
+from rosgraph_msgs.msg import Clock
 from sawyer_ntp.msg import DetectedObjects
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
@@ -139,6 +140,43 @@ def test_a_table_laid_anew_is_looked_at_afresh(ros: RosWorld, scene_images: Scen
     rig.send(*image(1), seconds=later)
     message = rig.next()
     assert message.header.stamp.sec == later
+    assert {o.name for o in message.objects} == set(CUBE_NAMES[:7])
+
+
+def test_an_image_older_than_the_last_one_is_not_used(ros: RosWorld, scene_images: SceneImages) -> None:
+    camera, image = scene_images
+    rig = Rig(ros)
+    rig.calibrate(camera)
+    rig.send(*image(0), seconds=5)
+    assert len(rig.next().objects) == 8
+    rig.send(*image(1), seconds=4)
+    rig.send(*image(1), seconds=6)
+    message = rig.next()
+    assert message.header.stamp.sec == 6, "nothing was made of the old image"
+    assert len(message.objects) == 8, "nothing was forgotten"
+
+
+def test_a_clock_that_goes_back_begins_anew(ros: RosWorld, scene_images: SceneImages) -> None:
+    """A simulator that was started again: what its table looked like before is no longer true."""
+    camera, image = scene_images
+    rig = Rig(ros, use_sim_time=True)
+    clock = rig.node.create_publisher(Clock, "/clock", NEWEST)
+
+    def set_clock(seconds: int) -> None:
+        def taken() -> bool:
+            clock.publish(Clock(clock=Time(sec=seconds)))
+            return int(rig.perception.get_clock().now().nanoseconds * 1e-9) == seconds
+
+        wait_until(taken, "the clock")
+
+    rig.calibrate(camera)
+    set_clock(50)
+    rig.send(*image(0), seconds=50)
+    assert len(rig.next().objects) == 8
+    set_clock(2)
+    rig.send(*image(1), seconds=2)
+    message = rig.next()
+    assert message.header.stamp.sec == 2
     assert {o.name for o in message.objects} == set(CUBE_NAMES[:7])
 
 

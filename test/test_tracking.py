@@ -85,10 +85,11 @@ def test_the_same_image_twice_counts_once() -> None:
     np.testing.assert_array_equal(track.position, HERE)
 
 
-def test_time_going_back_forgets() -> None:
+def test_an_image_that_comes_late_changes_nothing() -> None:
     tracker = ObjectTracker()
-    tracker.update([seen(HERE), seen(THERE, name="blue")], 5.0)
-    assert only(tracker.update([seen(THERE, name="blue")], 1.0)).name == "blue"
+    tracker.update([seen(HERE)], 5.0)
+    np.testing.assert_array_equal(only(tracker.update([seen(THERE)], 4.9)).position, HERE)
+    assert only(tracker.update([], 4.8)).visible
 
 
 def test_yaw_is_averaged_across_the_quarter_turn() -> None:

@@ -1,21 +1,24 @@
 """From what a planner calls things to where the tool goes.
 
 A planner knows names and heights: ``move_to(duck, 0.0)``. Which of the ducks that is, from which side the
-fingers come, what is tried otherwise after a grasp of nothing, and where in a container something is dropped,
-is decided here, for any robot.
+fingers come, what is tried otherwise after a grasp of nothing or a refused approach, and where in a container
+something is dropped, is decided here, for any robot.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from taskprog.control.attempts import Attempts
 from taskprog.control.errors import Blocked, InvalidGoal, MotionError
-from taskprog.control.grasp import PLACE_GAP, Footprint, Grasp, grasps
+from taskprog.control.footprint import Footprint, Rectangles, separations
+from taskprog.control.grasp import PLACE_GAP, Grasp, grasps
 from taskprog.control.kinematics import format_point
 from taskprog.control.scene_estimate import GRASP_RADIUS, ObjectEstimate, SceneEstimate, is_over, lies_in
 from taskprog.control.support import floating
@@ -25,9 +28,11 @@ from taskprog.tasks.table_top import TABLE_HEIGHT
 Vector = NDArray[np.float64]
 
 LOWEST = 0.020  # metres above the table: the tool's centre, with the fingers' ends just above it
-TIGHT = -0.004  # metres of room around the fingers; with less, one would come down on something
-SAME_PLACE = 0.03  # metres: an object that has not gone farther is where it was missed
-TRIES = 5  # grasps of an object at one place before it is given up
+# Metres of room around the fingers. With less than the first, goods wait until what is next to them has been
+# taken; with less than the second, a finger would come down on something or take it along.
+TIGHT, LEAST = -0.004, -0.010
+# What lies on a thing overlaps with it by as much as this, seen from above, and is as much higher, metres.
+UPON, HIGHER = 0.006, 0.005
 # Where in a container things are dropped one after the other, so that they do not pile up; along its sides.
 DROP_STEP = 0.035  # metres
 DROPS = ((0, 0), (-1, -1), (1, 1), (-1, 1), (1, -1), (0, -1), (0, 1), (-1, 0), (1, 0))
@@ -39,17 +44,22 @@ class NotInSight(MotionError):
     code = OutcomeCode.UNKNOWN_OBJECT
 
 
-class GivenUp(Blocked):
-    """An object that could not be grasped in several ways."""
+class _Ease(IntEnum):
+    """How easily a thing can be taken."""
+
+    FREE = 0
+    TIGHT = 1  # little room for the fingers
+    BENEATH = 2  # something lies on it
+    STUCK = 3  # no room, too wide, or tried in vain too often
 
 
-@dataclass
-class _Miss:
-    """Grasps of an object that held nothing: where, and with which yaws of the tool."""
+@dataclass(frozen=True)
+class _Aim:
+    """The grasp that the tool was sent to last: of which thing, how, and where the tool then is, (3,)."""
 
-    name: str
-    position: Vector
-    yaws: list[float] = field(default_factory=list)
+    thing: ObjectEstimate
+    way: Grasp
+    place: Vector
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,9 @@ class Manipulation:
         self._known = frozenset(known)
         self._containers = containers
         self._shown: dict[str, ObjectEstimate] = {}
-        self._misses: list[_Miss] = []
+        self._attempts = Attempts()
+        self._aim: _Aim | None = None
+        self._held_shift = np.zeros(3)  # the tool's place from the centre of what it holds
         self._drops: dict[str, int] = {}
         self.scene = SceneEstimate()
 
@@ -91,68 +103,93 @@ class Manipulation:
     def observed(self, tool: Vector, yaw: float) -> list[ObjectEstimate]:
         """One object of each name, as the planner sees the scene (Xu et al., section IV-B).
 
-        Of objects alike it is the one to be taken: the nearest to the tool of those that were not missed yet,
-        or the one that is held. What lies in a container is done with, and left out; so is, for now, what the
-        fingers have no room around, unless it is the only one of its name.
-        A container's place is where the next thing is to be let go, at half its height.
+        Of objects alike it is the one to be taken, or the one that is held: what can be taken easily, then
+        what was tried least often in vain, then what is nearest to the tool. What lies in a container is done
+        with, and left out. Where things vanish into containers, what cannot be taken easily waits unseen
+        until everything is as hard to take.
+        A thing's place is where the tool goes to take it; a container's is where the next thing is to be let
+        go, at half its height.
         """
         objects = self._things(tool)
+        objects += self._under(tool, objects)
         boxes = [o for o in objects if o.name in self._containers]
-        best: dict[str, tuple[tuple[float, ...], ObjectEstimate]] = {}
+        outlines = [_footprint(o, o.name in self._containers) for o in objects]
+        shown: dict[str, ObjectEstimate] = {}
+        best: dict[str, tuple[tuple[float, ...], ObjectEstimate, Grasp | None]] = {}
         for thing in objects:
             if thing.name in self._containers:
-                rank: tuple[float, ...] = (0.0,)
-                thing = replace(thing, position=self._drop_place(thing))
+                shown[thing.name] = replace(thing, position=self._drop_place(thing))
             elif self._in_hand(thing, tool):
-                rank = (-1.0,)
-            elif any(lies_in(thing, box) for box in boxes):
-                continue
-            else:
-                rank = self._rank(thing, objects, tool, yaw)
-                if rank[1] > 0.0:
-                    continue
-            if thing.name not in best or rank < best[thing.name][0]:
-                best[thing.name] = (rank, thing)
-        self._shown = {name: thing for name, (_, thing) in best.items()}
-        return list(self._shown.values())
+                shown[thing.name] = thing
+            elif not any(lies_in(thing, box) for box in boxes):
+                others = [f for o, f in zip(objects, outlines, strict=True) if self._in_way(o, thing, tool)]
+                rank, way = self._rank(thing, others, objects, tool, yaw)
+                if thing.name not in best or rank < best[thing.name][0]:
+                    best[thing.name] = (rank, thing, way)
+        easiest = min((rank[0] for rank, _, _ in best.values()), default=0.0)
+        places = {name: self._place_of(thing, tool) for name, thing in shown.items()}
+        for name, (rank, thing, way) in best.items():
+            if name not in shown and (rank[0] == easiest or not self._containers):
+                shown[name] = thing
+                places[name] = thing.position if way is None else thing.position + way.offset
+        self._shown = shown
+        return [replace(thing, position=places[name]) for name, thing in shown.items()]
 
     def target(self, name: str, height: float, tool: Vector, yaw: float) -> Target:
         """Where the tool has to be, ``height`` metres above the object that was last shown under a name.
 
         Raises:
             NotInSight: there is none.
-            GivenUp, Blocked: it cannot be grasped; says why.
+            GivenUp, Blocked, InvalidGoal: it cannot be grasped; says why.
         """
         if name not in self._shown:
             known = ", ".join(sorted(self._shown)) or "nothing"
             raise NotInSight(f"no {name!r} is in sight, only {known}")
+        self._aim = None
         thing = self._shown[name]
         if name in self._containers:
             return Target(thing.position + [0.0, 0.0, height], yaw)
-        held = self.scene.held
         position = thing.position + [0.0, 0.0, height + (PLACE_GAP if height > 0 else 0.0)]
         objects = self._things(tool)
         others = [_footprint(o, o.name in self._containers) for o in objects if self._in_way(o, thing, tool)]
         if height > 0:
-            size = next((o.size for o in objects if o.name == held and self._in_hand(o, tool)), thing.size)
+            size = next((o.size for o in objects if self._in_hand(o, tool)), thing.size)
             choice = grasps(Footprint(position, thing.yaw, size), others, yaw)
             return Target(position, choice[0].yaw if choice else yaw)
-        return Target(position, self._grasp(thing, others, yaw).yaw)
+        way = self._grasp(thing, others, yaw)
+        self._aim = _Aim(thing, way, position + way.offset)
+        return Target(self._aim.place, way.yaw)
+
+    def refused(self, code: OutcomeCode, reason: str) -> bool:
+        """The arm cannot get to where ``target`` sent it: that way of grasping counts as tried in vain.
+
+        Returns:
+            Whether it was to grasp something that may be tried in other ways.
+        """
+        aim, self._aim = self._aim, None
+        if aim is None:
+            return False
+        self._attempts.refused(aim.thing.name, aim.thing.position, aim.way, code, reason)
+        return True
 
     def closed(self, tool: Vector, yaw: float, holding: bool) -> None:
         """The gripper has closed at a place; ``holding``: something stopped it."""
+        aim, self._aim = self._aim, None
+        if aim is not None and math.dist(aim.place, tool) > GRASP_RADIUS:
+            aim = None
         if holding:
-            self.scene.grasp(tool)
+            self._held_shift = np.zeros(3) if aim is None else aim.way.offset
+            self.scene.grasp(tool, tool - self._held_shift)
+            self._attempts.taken(tool)
             return
         self.scene.miss(tool)
-        aimed = [o for o in self._shown.values() if math.dist(o.position, tool) < GRASP_RADIUS]
-        if aimed:
-            thing = min(aimed, key=lambda o: math.dist(o.position, tool))
-            miss = self._missed(thing)
-            if miss is None:
-                miss = _Miss(thing.name, thing.position)
-                self._misses.append(miss)
-            miss.yaws.append(yaw)
+        if aim is not None:
+            self._attempts.missed(aim.thing.name, aim.thing.position, aim.way)
+            return
+        near = [o for o in self._shown.values() if math.dist(o.position, tool) < GRASP_RADIUS]
+        if near:
+            thing = min(near, key=lambda o: math.dist(o.position, tool))
+            self._attempts.missed(thing.name, thing.position, Grasp(yaw, 0.0))
 
     def opened(self, tool: Vector, yaw: float, stamp: float) -> None:
         """The gripper has opened at a place, or lost what it held there, at a time in seconds."""
@@ -171,55 +208,103 @@ class Manipulation:
         return [o for o, in_air in zip(objects, hangs, strict=True) if not in_air or self._in_hand(o, tool)]
 
     def _in_hand(self, thing: ObjectEstimate, tool: Vector) -> bool:
-        return thing.name == self.scene.held and math.dist(thing.position, tool) < GRASP_RADIUS
+        centre = tool - self._held_shift
+        return thing.name == self.scene.held and math.dist(thing.position, centre) < GRASP_RADIUS
 
     def _in_way(self, thing: ObjectEstimate, target: ObjectEstimate, tool: Vector) -> bool:
         return thing is not target and thing.label != target.label and not self._in_hand(thing, tool)
 
-    def _missed(self, thing: ObjectEstimate) -> _Miss | None:
-        for miss in self._misses:
-            if miss.name == thing.name and math.dist(miss.position, thing.position) < SAME_PLACE:
-                return miss
-        return None
+    def _place_of(self, thing: ObjectEstimate, tool: Vector) -> Vector:
+        """(3,) of what is held: where the tool would be to take it as it did."""
+        return thing.position + self._held_shift if self._in_hand(thing, tool) else thing.position
+
+    def _under(self, tool: Vector, objects: Sequence[ObjectEstimate]) -> list[ObjectEstimate]:
+        """What the hand that was sent to take it hides: it is believed in until the pads have closed."""
+        aim = self._aim
+        if aim is None or math.dist(aim.place, tool) > GRASP_RADIUS:
+            return []
+        same = [o for o in objects if o.name == aim.thing.name]
+        if any(math.dist(o.position, aim.thing.position) < GRASP_RADIUS for o in same):
+            return []
+        return [replace(aim.thing, visible=False)]
+
+    def _aimed_at(self, thing: ObjectEstimate, tool: Vector) -> bool:
+        """Whether the tool is where it was sent to take a thing."""
+        aim = self._aim
+        return (
+            aim is not None
+            and aim.thing.label == thing.label
+            and math.dist(aim.thing.position, thing.position) < GRASP_RADIUS
+            and math.dist(aim.place, tool) < GRASP_RADIUS
+        )
 
     def _rank(
-        self, thing: ObjectEstimate, objects: Sequence[ObjectEstimate], tool: Vector, yaw: float
-    ) -> tuple[float, ...]:
-        """What comes first is taken first: fewest misses, room for the fingers, near the tool."""
-        miss = self._missed(thing)
-        missed = 0.0 if miss is None else float(len(miss.yaws))
+        self,
+        thing: ObjectEstimate,
+        others: Sequence[Footprint],
+        objects: Sequence[ObjectEstimate],
+        tool: Vector,
+        yaw: float,
+    ) -> tuple[tuple[float, ...], Grasp | None]:
+        """What comes first is taken first, and how it would be."""
+        tried = self._attempts.count(thing.name, thing.position)
         distance = math.dist(thing.position, tool)
-        if distance < GRASP_RADIUS or sum(o.name == thing.name for o in objects) == 1:
-            return (missed, 0.0, distance)
-        others = [_footprint(o, o.name in self._containers) for o in objects if self._in_way(o, thing, tool)]
-        found = grasps(_footprint(thing), others, yaw)
-        return (missed, 0.0 if found and found[0].room > TIGHT else 1.0, distance)
+        if self._attempts.given_up(thing.name, thing.position):
+            return (_Ease.STUCK, tried, 0.0, distance), None
+        if self._aim is not None and self._aimed_at(thing, tool):
+            return (_Ease.FREE, tried, 0.0, distance), self._aim.way
+        way = self._way(thing, others, yaw)
+        if way is None or way.room < LEAST:
+            return (_Ease.STUCK, tried, 0.0 if way is None else -way.room, distance), way
+        if self._carries(thing, objects, tool):
+            return (_Ease.BENEATH, tried, -way.room, distance), way
+        if way.room < TIGHT:
+            return (_Ease.TIGHT, tried, -way.room, distance), way
+        return (_Ease.FREE, tried, 0.0, distance), way
+
+    def _carries(self, thing: ObjectEstimate, objects: Sequence[ObjectEstimate], tool: Vector) -> bool:
+        """Whether something lies on a thing."""
+        upper = [
+            _footprint(o)
+            for o in objects
+            if o.position[2] > thing.position[2] + HIGHER
+            and o.name not in self._containers
+            and math.dist(o.position[:2], thing.position[:2]) < (max(o.size) + max(thing.size))
+            and self._in_way(o, thing, tool)
+        ]
+        if not upper:
+            return False
+        apart = separations(Rectangles.of([_footprint(thing)]), Rectangles.of(upper))
+        return bool(apart.min() < -UPON)
+
+    def _way(self, thing: ObjectEstimate, others: Sequence[Footprint], yaw: float) -> Grasp | None:
+        """How to take an object: in another way than those that failed, if one is left; None if it is too
+        wide."""
+        found = grasps(_footprint(thing), others, yaw, beside=True)
+        fresh = self._attempts.fresh(thing.name, thing.position, found)
+        roomy = [way for ways in (fresh, found) for way in ways if way.room >= TIGHT]
+        return next(iter((*roomy, *fresh, *found)), None)
 
     def _grasp(self, thing: ObjectEstimate, others: Sequence[Footprint], yaw: float) -> Grasp:
-        """How to take an object; another way than those that held nothing."""
-        found = grasps(_footprint(thing), others, yaw)
         where = f"{thing.label or thing.name} at {format_point(thing.position)} m"
-        if not found:
+        self._attempts.check(thing.name, thing.position, where)
+        way = self._way(thing, others, yaw)
+        if way is None:
             raise InvalidGoal(f"{where} is too wide for the gripper: {_millimetres(thing.size)}")
-        miss = self._missed(thing)
-        tried = [] if miss is None else miss.yaws
-        if len(tried) >= TRIES:
-            raise GivenUp(f"{where} could not be grasped in {len(tried)} tries from several sides")
-        fresh = [g for g in found if not any(_alike(g.yaw, other) for other in tried)]
-        choice = (fresh or found)[0]
-        if choice.room < TIGHT:
+        if way.room < LEAST:
             raise Blocked(
-                f"no room for the fingers around {where}: at best one comes down "
-                f"{-choice.room * 1e3:.0f} mm within its neighbours"
+                f"no room for the fingers around {where}: at best they meet its neighbours over "
+                f"{-way.room * 1e3:.0f} mm"
             )
-        return choice
+        return way
 
     def _drop_place(self, box: ObjectEstimate) -> Vector:
-        """(3,) where in a container the next thing is dropped."""
+        """(3,) where the tool drops the next thing into a container; the thing's centre is over its spot."""
         along, across = DROPS[self._drops.get(box.name, 0) % len(DROPS)]
         cos, sin = math.cos(box.yaw), math.sin(box.yaw)
         x, y = along * DROP_STEP, across * DROP_STEP
-        return np.asarray(box.position + [cos * x - sin * y, sin * x + cos * y, 0.0])
+        place = np.asarray(box.position + [cos * x - sin * y, sin * x + cos * y, 0.0])
+        return place if self.scene.held is None else place + self._held_shift
 
 
 def _held_at(position: Vector) -> Vector:
@@ -229,11 +314,6 @@ def _held_at(position: Vector) -> Vector:
 
 def _footprint(thing: ObjectEstimate, hollow: bool = False) -> Footprint:
     return Footprint(thing.position, thing.yaw, thing.size, hollow)
-
-
-def _alike(a: float, b: float) -> bool:
-    """Whether two yaws of the tool close the fingers along about the same line."""
-    return abs(math.remainder(a - b, math.pi)) < math.radians(20.0)
 
 
 def _millimetres(size: Vector) -> str:

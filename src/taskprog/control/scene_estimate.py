@@ -66,13 +66,15 @@ class SceneEstimate:
         self._seen = list(objects)
         self._released = [placed for placed in self._released if not self._seen_again(placed)]
 
-    def grasp(self, tool: NDArray[np.float64]) -> str | None:
-        """The gripper closed on something at ``tool`` (3,): which object is it? None if none is near."""
-        objects = self.objects(tool)
-        if not objects:
-            return None
-        nearest = min(objects, key=lambda o: math.dist(o.position, tool))
-        if math.dist(nearest.position, tool) > GRASP_RADIUS:
+    def grasp(self, tool: NDArray[np.float64], centre: NDArray[np.float64] | None = None) -> str | None:
+        """The gripper closed on something at ``tool`` (3,): which object is it? None if none is near.
+
+        Args:
+            centre: (3,) where the centre of what was to be grasped should be, by default at ``tool``.
+        """
+        middle = tool if centre is None else centre
+        nearest = min(self.objects(tool), key=lambda o: math.dist(o.position, middle), default=None)
+        if nearest is None or math.dist(nearest.position, middle) > GRASP_RADIUS:
             return None
         self._forget_released(nearest.position)
         self._held = _Held(nearest, nearest.position - tool)

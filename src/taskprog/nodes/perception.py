@@ -2,8 +2,10 @@
 
 Subscribes to ``camera/color/image_raw``, ``camera/depth/image_raw`` and ``camera/color/camera_info``; a
 colour and a depth image belong together when their stamps are equal. Publishes ``objects`` for every such
-pair, stamped as they are, and ``perception/debug_image`` while somebody looks at it. Service
-``perception/forget``: the table was laid anew; what it remembers of hidden things is no longer true.
+pair, stamped as they are, and ``perception/debug_image`` while somebody looks at it. Images older than the
+last one are dropped, unless the node's own clock went back as well (a simulator that began anew): then
+everything is forgotten. Service ``perception/forget``: the table was laid anew; what it remembers of hidden
+things is no longer true.
 """
 
 from __future__ import annotations
@@ -81,6 +83,7 @@ class PerceptionNode(Node):
         self._colours: dict[Stamp, Image] = {}
         self._depths: dict[Stamp, Image] = {}
         self._last: tuple[Stamp, DetectedObjects] | None = None
+        self._last_at = 0.0  # on the node's clock, when the last image came, seconds
         self._stale: float | None = None  # stamp up to which images show a table that is no more
 
         self._objects = self.create_publisher(DetectedObjects, "objects", NEWEST)
@@ -117,7 +120,7 @@ class PerceptionNode(Node):
             self._warn(str(error))
 
     def _on_forget(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        self._stale = self.get_clock().now().nanoseconds * 1e-9
+        self._stale = self._last_at = self._now()
         self._last = None
         if self._eyes is not None:
             self._eyes.forget()
@@ -143,7 +146,12 @@ class PerceptionNode(Node):
         if self._last is not None and self._last[0] == stamp:
             self._objects.publish(self._last[1])  # simulated time stands still, late joiners get it again
             return
-        if self._stale is not None and from_stamp(colour.header.stamp) <= self._stale:
+        if self._last is not None and stamp < self._last[0] and not self._began_anew():
+            late = from_stamp(self._last[1].header.stamp) - from_stamp(colour.header.stamp)
+            self._warn(f"an image {late:.3f} s older than the last one is not used")
+            return
+        before = self._stale is not None and from_stamp(colour.header.stamp) <= self._stale
+        if before and not self._began_anew():
             return
         if self._eyes is None:
             self._warn("images, but no camera_info yet")
@@ -155,11 +163,23 @@ class PerceptionNode(Node):
             self._warn(str(error))
             return
         message = objects_message(tracks, colour.header)
-        self._last = (stamp, message)
+        self._last, self._last_at = (stamp, message), self._now()
         self._objects.publish(message)
         if self._debug.get_subscription_count():
             image = draw_tracks(rgb, self._eyes.camera, tracks)
             self._debug.publish(colour_message(image, colour.header.stamp, colour.header.frame_id))
+
+    def _began_anew(self) -> bool:
+        """Whether the node's clock went back since the last image; then nothing is known any more."""
+        if self._now() >= self._last_at:
+            return False
+        self._last = self._stale = None
+        if self._eyes is not None:
+            self._eyes.forget()
+        return True
+
+    def _now(self) -> float:
+        return float(self.get_clock().now().nanoseconds * 1e-9)
 
     def _warn(self, text: str) -> None:
         self.get_logger().warning(text, throttle_duration_sec=WARN_PERIOD)

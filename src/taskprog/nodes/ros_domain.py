@@ -18,7 +18,8 @@ from sensor_msgs.msg import JointState
 
 from taskprog.control.errors import MotionError
 from taskprog.control.kinematics import Kinematics, top_down, yaw_of
-from taskprog.control.manipulation import Manipulation
+from taskprog.control.manipulation import Manipulation, Target
+from taskprog.control.primitives import CLOSED_TOLERANCE
 from taskprog.control.robot import (
     ARM_JOINTS,
     GRIPPER_CLOSED_WIDTH,
@@ -39,6 +40,15 @@ from taskprog.tasks.twin import RETREAT
 FRESH_TIMEOUT = 5.0  # seconds of wall time to wait for a new image
 MOTION_TIMEOUT = 60.0  # seconds of wall time for one primitive
 LOST_MARGIN = 0.006  # metres that the pads close beyond the grasped width before it counts as lost
+WAYS = 3  # of grasping a thing that are tried in one primitive while the arm refuses to go there
+REFUSED = frozenset(
+    {
+        OutcomeCode.COLLISION,
+        OutcomeCode.UNREACHABLE,
+        OutcomeCode.JOINT_LIMIT,
+        OutcomeCode.OUTSIDE_WORKSPACE,
+    }
+)  # codes of what is said before anything moves
 EXECUTOR, PERCEPTION = "executor", "perception"
 
 
@@ -79,9 +89,10 @@ class RosDomain:
         self._grip_width = 0.0
         self._found_held = False
         self._motion_end = -math.inf
+        self._needed = self._family.receptacles  # to be seen before anything moves
 
     def begin(self) -> None:
-        """Forget the last run; the next observation waits for a new camera image.
+        """Forget the last run; the next observation waits for a camera image taken from now on.
 
         Raises:
             ObservationError: executor or perception is not there.
@@ -96,8 +107,9 @@ class RosDomain:
         self._grip_width = gripper_width(self._wait_joints())
         self._closed = self._grip_width < GRIPPER_OPEN_WIDTH - LOST_MARGIN
         # A run that was cancelled may have left something in the hand; the first image tells what.
-        self._found_held = self._closed and self._grip_width > GRIPPER_CLOSED_WIDTH + LOST_MARGIN
+        self._found_held = self._closed and self._grip_width > GRIPPER_CLOSED_WIDTH + CLOSED_TOLERANCE
         with self._changed:
+            self._motion_end = self._joints_stamp
             self._wanted = self._objects_count + 1
 
     @property
@@ -141,24 +153,39 @@ class RosDomain:
             return dict(self._joints)
 
     def _wait_objects(self) -> DetectedObjects:
+        """The newest message of perception, once it is fit for use."""
         end = time.monotonic() + FRESH_TIMEOUT
         with self._changed:
-            while (
-                self._objects is None
-                or self._objects_count < self._wanted
-                or from_stamp(self._objects.header.stamp) < self._motion_end
-                or not self._objects.objects
-            ):
+            while (reason := self._unfit()) or self._objects is None:
                 if not self._monitor.alive(PERCEPTION):
                     raise ObservationError("node perception died: no heartbeat")
                 if time.monotonic() > end:
-                    seen = "none" if self._objects is None else f"{len(self._objects.objects)} objects, old"
-                    raise ObservationError(
-                        f"no fresh objects from perception within {FRESH_TIMEOUT:g} s (last: {seen}): "
-                        "is the camera running, and does it see the table?"
-                    )
+                    raise ObservationError(reason)
                 self._changed.wait(0.2)
+            self._needed = frozenset()
             return self._objects
+
+    def _unfit(self) -> str:
+        """Why the newest message of perception is of no use; empty if it is."""
+        message = self._objects
+        if (
+            message is None
+            or self._objects_count < self._wanted
+            or from_stamp(message.header.stamp) < self._motion_end
+            or not message.objects
+        ):
+            seen = "none" if message is None else f"{len(message.objects)} objects, old"
+            return (
+                f"no fresh objects from perception within {FRESH_TIMEOUT:g} s (last: {seen}): "
+                "is the camera running, and does it see the table?"
+            )
+        names = {o.name for o in message.objects}
+        if missing := sorted(self._needed - names):
+            return (
+                f"no {', '.join(missing)} in sight within {FRESH_TIMEOUT:g} s, only "
+                f"{', '.join(sorted(names))}; the task needs {', '.join(sorted(self._needed))}"
+            )
+        return ""
 
     def _tool(self) -> tuple[NDArray[np.float64], float]:
         """Position (3,) and yaw of the tool, from the joints."""
@@ -177,8 +204,9 @@ class RosDomain:
         if self._found_held:
             self._hands.closed(tool, yaw, True)
             self._found_held = False
-        held = self._hands.scene.held is not None
-        if held and gripper_width(self._joints) < self._grip_width - LOST_MARGIN:
+        # Thin things are held with the pads hardly apart.
+        least = max(self._grip_width - LOST_MARGIN, GRIPPER_CLOSED_WIDTH + CLOSED_TOLERANCE)
+        if self._hands.scene.held is not None and gripper_width(self._joints) < least:
             self._hands.opened(tool, yaw, self._motion_end)
         objects = self._hands.observed(tool, yaw)
         self._places = {
@@ -208,6 +236,14 @@ class RosDomain:
 
     def execute(self, call: Call, cancel: CancelToken) -> Outcome:
         """See ``taskprog.machine.domain.Domain``."""
+        outcome = self._execute(call, cancel)
+        if not outcome.ok:
+            # Seen again, things may look otherwise. Where time stands still, the same image comes again.
+            with self._changed:
+                self._wanted = self._objects_count + 1
+        return outcome
+
+    def _execute(self, call: Call, cancel: CancelToken) -> Outcome:
         try:
             match call.op.name:
                 case "move_to":
@@ -231,11 +267,18 @@ class RosDomain:
             return Outcome(OutcomeCode.ROBOT_STOPPED, str(error))
 
     def _execute_move(self, name: str, height: float, cancel: CancelToken) -> Outcome:
-        tool, present = self._tool()
-        try:
-            target = self._hands.target(name, height, tool, present)
-        except MotionError as error:
-            return Outcome(error.code, str(error))
+        outcome = Outcome()
+        for _ in range(WAYS):
+            try:
+                target = self._hands.target(name, height, *self._tool())
+            except MotionError as error:
+                return Outcome(error.code, str(error))
+            outcome = self._move(target, cancel)
+            if outcome.code not in REFUSED or not self._hands.refused(outcome.code, outcome.message):
+                break
+        return outcome
+
+    def _move(self, target: Target, cancel: CancelToken) -> Outcome:
         goal = MoveTo.Goal()
         goal.target.header.frame_id = "base"
         goal.target.header.stamp = to_stamp(self._motion_end if math.isfinite(self._motion_end) else 0.0)

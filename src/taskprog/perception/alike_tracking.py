@@ -2,7 +2,8 @@
 
 Colours tell cubes apart (``tracking``); of ducks only the place does. An object that is seen no more is
 remembered while something may hide it, and forgotten once the camera sees through to what is behind its
-place.
+place, again and again: a detector may miss a thing in one image. A container always lets the camera see
+through to its floor, and is not forgotten so.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ MEMORY = 10  # sightings that a resting object's estimate averages at most
 # What stands for good and is told apart by its name (a container) is believed to be where it was seen best:
 # sightings that show less than this share of it, compared with the best, of late, say little.
 CLEAR, FADING = 0.85, 0.995
+# Of goods, sightings that show less than this share say little of how they lie and how large they are; the
+# middle of what shows is off by up to this share of their length.
+PARTLY, ASIDE = 0.6, 0.3
+GONE = 3  # images in a row that see through to what is behind an object before it is forgotten
 BEHIND = 0.25  # of an object's height: what is seen so far below its centre is behind it
 # Of one kind, no centre lies within another's body: within these shares of its length and width from its
 # middle, and of its height above or below.
@@ -43,18 +48,22 @@ class _Known:
         track: what is told of it.
         sightings: that its estimate averages.
         clearest: largest share of it that was seen, of late.
+        seen_through: images in a row that showed what is behind its place.
+        own: whether it is told apart by its name, as containers are.
     """
 
     track: Track
     clearest: float
     sightings: int = 1
+    seen_through: int = 0
+    own: bool = False
 
 
 class AlikeTracker:
     """Follows objects through the detections of successive images with depth.
 
     An object is called by its category and a number, "duck_3"; a detection whose name is not its category's
-    (a container) keeps its name. Time going back (a reset simulator) forgets everything.
+    (a container) keeps its name.
     """
 
     def __init__(self) -> None:
@@ -68,16 +77,14 @@ class AlikeTracker:
 
         Args:
             detections: of one image.
-            stamp: its time, seconds. An image that was taken in before changes nothing.
+            stamp: its time, seconds. An image that is not newer than the last one changes nothing.
             depth: (H, W) metres along the optical axis.
             camera: whose image it is.
 
         Returns:
             Every object that is there as far as is known, in order of first sighting.
         """
-        if stamp < self._stamp:
-            self._known.clear()
-        if stamp != self._stamp:
+        if stamp > self._stamp:
             self._stamp = stamp
             self._take_in(detections, stamp, depth, camera)
         return [known.track for known in self._known]
@@ -93,14 +100,19 @@ class AlikeTracker:
         gone = []
         for known in unseen:
             known.track = replace(known.track, visible=False)
+            if known.own:
+                continue
+            through = _seen_through(known.track, depth, camera)
+            known.seen_through = known.seen_through + 1 if through else 0
             taken = any(math.dist(d.position, known.track.position) < SAME_PLACE for d in detections)
-            if taken or _seen_through(known.track, depth, camera):
+            if taken or known.seen_through >= GONE:
                 gone.append(known)
         self._known = [known for known in self._known if not any(known is g for g in gone)]
         for detection in detections:
             if not any(detection is d for _, d in pairs):
-                name = detection.name if detection.name != detection.category else self._number(detection)
-                self._known.append(_Known(_track(name, detection, stamp), detection.seen))
+                own = detection.name != detection.category
+                name = detection.name if own else self._number(detection)
+                self._known.append(_Known(_track(name, detection, stamp), detection.seen, own=own))
 
     def _matched(self, detections: Sequence[Detection]) -> list[tuple[_Known, Detection]]:
         """Who is who: the assignment with the least distances, within each kind."""
@@ -150,13 +162,19 @@ def _track(name: str, seen: Detection, stamp: float) -> Track:
 
 
 def _see(known: _Known, seen: Detection, stamp: float) -> None:
-    before = known.track
+    before, known.seen_through = known.track, 0
     known.clearest = max(known.clearest * FADING, seen.seen)
-    if seen.name != seen.category and seen.seen < CLEAR * known.clearest:
+    if known.own and seen.seen < CLEAR * known.clearest:
         known.track = replace(before, visible=True, seen_at=stamp)
         return
     known.track = _track(before.name, seen, stamp)
-    if math.dist(seen.position, before.position) > STILL:
+    away = math.dist(seen.position, before.position)
+    near = away < max(SAME_PLACE, ASIDE * float(before.size.max()))
+    if near and seen.seen < PARTLY * known.clearest:
+        known.track = replace(known.track, yaw=before.yaw, size=before.size)
+    elif away > STILL:
+        known.clearest = seen.seen
+    if away > STILL:
         known.sightings = 1
         return
     known.sightings = min(known.sightings + 1, MEMORY)

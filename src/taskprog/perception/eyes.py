@@ -38,6 +38,8 @@ class Eyes(Protocol):
     def see(self, rgb: NDArray[np.uint8], depth: NDArray[np.float32], stamp: float) -> list[Track]:
         """Take in an image of a time in seconds; every object that is known of.
 
+        An image that is not newer than the last one changes nothing; if time itself went back, ``forget``.
+
         Raises:
             ValueError: an image is not of the camera's size, or the depth image is empty.
         """

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from taskprog.machine import NOTHING_HELD, Demonstration
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.detection import Detection
-from taskprog.perception.errors import NoObjects, NotAVideo, NothingMoves, WrongSize
+from taskprog.perception.errors import NoObjects, NotAVideo, NothingMoves, TaskVideoError, WrongSize
 from taskprog.perception.eyes import Detector
 from taskprog.perception.placing import CARRY_HEIGHT, path_along_rays
 from taskprog.perception.silhouette import cube_corners
@@ -41,6 +41,10 @@ STEADY = 0.012  # of the image's width: a centre that is off by less rests
 LASTING = 3  # sightings in a row that show a thing away from its place, or at rest again
 INSIDE = 0.035  # metres from a container's middle at most that what lies in it is said to be; walls hide it
 SHORTEST = 0.05  # of the image's width from start to end of a carry
+
+
+class NotIntoAContainer(TaskVideoError):
+    """A thing is carried, and not into a container."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,13 @@ class _Reader:
                 f"nothing is carried in the video's {self._times[-1] - self._times[0]:.1f} s; "
                 f"a task carries at least one of {', '.join(self._names[:first])}"
             )
+        shown = {carry.thing for carry in carries}
+        if still := [self._names[index] for index in range(first) if index not in shown]:
+            raise NothingMoves(
+                f"the video does not show where {', '.join(still)} goes: only "
+                f"{', '.join(self._names[index] for index in sorted(shown))} is seen to be carried; a task "
+                "carries one thing of each category into a container"
+            )
         positions = np.repeat(places[None], count, axis=0)
         held = np.full(count, NOTHING_HELD, np.int64)
         for carry in carries:
@@ -231,15 +242,25 @@ class _Reader:
         return bool((np.linalg.norm(later - later[0], axis=1) < STEADY * self._camera.width).all())
 
     def _end(self, carry: _Carry, boxes: Floats) -> Floats:
-        """(3,) where a carried thing ends: in the container over which it was let go, or on the table."""
+        """(3,) where a carried thing ends: in the container over which it was let go.
+
+        Raises:
+            NotIntoAContainer: it ends clearly beside all of them.
+        """
         row = self._sightings[carry.thing]
         last = next(d for d in reversed(row[: carry.stop]) if d is not None)
         after = [d for d in row[carry.stop : carry.stop + 2 * LASTING] if d is not None]
         pixel = np.median([d.pixel for d in after or [last]], axis=0)
         distances = [self._depth_in(pixel, index, box) for index, box in enumerate(boxes)]
         best = int(np.argmax(distances))
-        if after and distances[best] < 0:
-            return np.asarray(after[0].position)
+        # What is seen no more may have gone on for a frame, hidden by the hand.
+        beside = (MOVED if after else SPEED) * self._camera.width
+        if distances[best] < -beside:
+            raise NotIntoAContainer(
+                f"{self._names[carry.thing]} is carried, {self._times[carry.start]:.1f} to "
+                f"{self._times[carry.stop - 1]:.1f} s, but into no container: it is seen last "
+                f"{-distances[best]:.0f} pixels beside {self._boxes[best]}, the nearest"
+            )
         # What is seen no more fell into the container that it was last seen next to, behind its wall.
         floor = TABLE_HEIGHT + float(last.size[2]) / 2
         place = self._camera.at_height(pixel[None], floor)[0]

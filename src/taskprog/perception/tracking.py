@@ -116,7 +116,7 @@ class ObjectTracker:
 
     A resting object's estimate averages its sightings. It jumps, without any lag, to a sighting that is sure
     of itself, and to a weaker one only when the next supports it; a guess, from an object that is mostly
-    hidden, never replaces a better estimate. Time going back (a reset simulator) forgets everything.
+    hidden, never replaces a better estimate.
     """
 
     def __init__(self) -> None:
@@ -128,14 +128,12 @@ class ObjectTracker:
 
         Args:
             detections: at most one of each name.
-            stamp: the image's time, seconds. An image that was taken in before changes nothing.
+            stamp: the image's time, seconds. An image that is not newer than the last one changes nothing.
 
         Returns:
             Every object seen so far, in order of first sighting.
         """
-        if stamp < self._stamp:
-            self._objects.clear()
-        if stamp != self._stamp:
+        if stamp > self._stamp:
             self._stamp = stamp
             unseen = set(self._objects)
             for detection in detections:
