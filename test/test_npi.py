@@ -186,22 +186,23 @@ def test_a_program_of_few_activations_has_its_share_too(recordings: Recordings) 
     assert sizes.max() / sizes.min() < 1.2
 
 
-def test_what_occurs_often_can_be_drawn_more_often(recordings: Recordings) -> None:
+def test_what_was_missed_of_late_is_drawn_more_often(recordings: Recordings) -> None:
     table = table_of(BOTH)
     program = table.rows.index("addition.ADD1")
     chosen = [a for a in recordings.activations if a.program == program]
-    counts = [1] * (len(chosen) - 1) + [10 * len(chosen)]
+    several, rng = ActivationSet(table, chosen), np.random.default_rng(0)
 
-    def drawn(frequency: float) -> int:
-        """How often the last one is among a few of 100 batches."""
-        several = ActivationSet(table, chosen, counts, frequency)
-        rng, wanted = np.random.default_rng(0), chosen[-1].values
-        batches = [several.draw(rng, 2, np.ones(1))[0] for _ in range(100)]
-        rows = [row for b in batches for row in b.values.tolist()]
-        return sum(tuple(map(tuple, row[: len(wanted)])) == wanted for row in rows)
+    def drawn(row: int) -> int:
+        """In how many of 100 batches of a few it is."""
+        batches = [several.draw(rng, 4, np.ones(1))[0] for _ in range(100)]
+        return sum(row in batch.rows.tolist() for batch in batches)
 
-    assert drawn(0.0) < 30
-    assert drawn(0.8) > 60
+    assert drawn(7) < 30
+    (everything,) = several.draw(rng, 10**6, np.ones(1))
+    missed = torch.arange(len(chosen)) == 7
+    for _ in range(6):
+        several.judged([everything], [missed])
+    assert drawn(7) > 3 * drawn(8)
 
 
 def test_arguments_that_a_call_lacks_are_not_learnt() -> None:

@@ -108,6 +108,15 @@ class Training(ABC):
         """
 
     @property
+    def memory(self) -> list[Tensor]:
+        """What a training remembers besides, to be gone on with; it can be set."""
+        return []
+
+    @memory.setter
+    def memory(self, kept: list[Tensor]) -> None:
+        del kept
+
+    @property
     def errors(self) -> dict[str, float]:
         """Running mean of the share of wrong decisions, by program."""
         return {self._names[program]: error for program, error in self._errors.items()}
@@ -168,6 +177,7 @@ class Training(ABC):
                     "rng": self._rng.bit_generator.state,
                     "torch": torch.get_rng_state(),
                     "errors": self._errors,
+                    "memory": self.memory,
                     "step": self.step,
                     "loss": self.loss,
                     "seconds": self.seconds,
@@ -194,7 +204,7 @@ class Training(ABC):
         self._optimizer.load_state_dict(state["optimizer"])
         self._rng.bit_generator.state = state["rng"]
         torch.set_rng_state(state["torch"])
-        self._errors = state["errors"]
+        self._errors, self.memory = state["errors"], state["memory"]
         self.step, self.loss, self.seconds = state["step"], state["loss"], state["seconds"]
         self.history = [Progress(*point) for point in state["history"]]
         return True

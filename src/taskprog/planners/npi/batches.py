@@ -14,6 +14,9 @@ from torch import Tensor
 from taskprog.planners.npi.dataset import NONE, Activation
 from taskprog.planners.npi.table import ProgramTable
 
+MEMORY = 0.5  # of the running mean of an activation's error, each time that it is drawn
+FLOOR = 0.003  # added to it: none is ever left out, and one in thousands that is missed is soon drawn again
+
 
 @dataclass
 class Batch:
@@ -24,6 +27,7 @@ class Batch:
         program: (B,); args: (B, A); values: (B, T, S): see ``NPIModel.forward``.
         call: (B, T) rows; words: (B, T, A), or ``NONE``; end: (B, T) 1.0 where it ends.
         weight: (B, T) 1.0, or 0.0 for padding.
+        rows: (B,) which of the set's activations of the program these are.
     """
 
     environment: str
@@ -34,54 +38,50 @@ class Batch:
     words: Tensor
     end: Tensor
     weight: Tensor
+    rows: Tensor
 
 
 class ActivationSet:
-    """Distinct activations, to draw from by program: each is as likely as any other of its program.
+    """Distinct activations, to draw from by program: those that were missed of late are likelier than others.
 
-    Args:
-        counts: how often each occurred; frequency: share of the draws that go by that instead.
+    So the curriculum, which the paper has for programs (section 3.2), goes on within each. What is missed
+    may be one of thousands: the one that ends a recursion, or the largest digits with a carry.
 
     Attributes:
         programs: rows of the programs there are activations of.
+        errors: of each program, of each of its activations, (n,): the running mean of whether it was missed.
     """
 
-    def __init__(
-        self,
-        table: ProgramTable,
-        activations: Sequence[Activation],
-        counts: Sequence[int] = (),
-        frequency: float = 0.0,
-    ):
+    def __init__(self, table: ProgramTable, activations: Sequence[Activation]):
         groups: dict[int, list[Activation]] = defaultdict(list)
-        occurred: dict[int, list[int]] = defaultdict(list)
-        for activation, count in zip(activations, counts or [1] * len(activations), strict=True):
+        for activation in activations:
             groups[activation.program].append(activation)
-            occurred[activation.program].append(count)
         self.programs = sorted(groups)
         self._all = [_padded(table, groups[program]) for program in self.programs]
         self._lengths = [batch.weight.sum(1).numpy() for batch in self._all]
-        self._chances: list[NDArray[np.float64] | None] = [None] * len(self.programs)
-        if frequency > 0.0:
-            for k, program in enumerate(self.programs):
-                often = np.array(occurred[program], float)
-                self._chances[k] = (1.0 - frequency) / len(often) + frequency * often / often.sum()
+        self.errors = [torch.ones(len(batch.rows), dtype=torch.float64) for batch in self._all]
 
     def draw(self, rng: np.random.Generator, decisions: int, weights: NDArray[np.float64]) -> list[Batch]:
         """A batch for each program, ``decisions`` in all, about, shared as the weights say; each program has
         at least one activation. Where a program has fewer than its share, those it has weigh more."""
         share = weights / weights.sum()
         result = []
-        for everything, lengths, chances, part in zip(
-            self._all, self._lengths, self._chances, share, strict=True
+        for everything, lengths, errors, part in zip(
+            self._all, self._lengths, self.errors, share, strict=True
         ):
             count = max(1, round(decisions * part / float(lengths.mean())))
             if count >= len(lengths):
                 result.append(replace(everything, weight=everything.weight * (count / len(lengths))))
             else:
-                rows = rng.choice(len(lengths), count, replace=False, p=chances)
+                chances = errors.numpy() + FLOOR
+                rows = rng.choice(len(lengths), count, replace=False, p=chances / chances.sum())
                 result.append(_chosen(everything, rows, int(lengths[rows].max())))
         return result
+
+    def judged(self, batches: Sequence[Batch], missed: Sequence[Tensor]) -> None:
+        """Take in which activations (B,) of a draw's batches were missed, in part or whole."""
+        for errors, batch, wrong in zip(self.errors, batches, missed, strict=True):
+            errors[batch.rows] = MEMORY * errors[batch.rows] + (1.0 - MEMORY) * wrong.double()
 
 
 def _chosen(batch: Batch, rows: NDArray[np.int64], length: int) -> Batch:
@@ -95,6 +95,7 @@ def _chosen(batch: Batch, rows: NDArray[np.int64], length: int) -> Batch:
         batch.words[at, :length],
         batch.end[at, :length],
         batch.weight[at, :length],
+        at,
     )
 
 
@@ -116,5 +117,10 @@ def _padded(table: ProgramTable, activations: Sequence[Activation]) -> Batch:
         table.environments[first.environment].kind,
         torch.tensor([activation.program for activation in activations]),
         torch.tensor([activation.args for activation in activations]),
-        *map(torch.from_numpy, (values, call, words, end, weight)),
+        torch.from_numpy(values),
+        torch.from_numpy(call),
+        torch.from_numpy(words),
+        torch.from_numpy(end),
+        torch.from_numpy(weight),
+        torch.arange(len(activations)),
     )

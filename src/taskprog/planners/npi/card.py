@@ -71,7 +71,7 @@ def write_card(
         [
             f"Data: {recordings.problems} random problems solved by the expert, {recordings.decisions} "
             f"decisions; {len(recordings.activations)} distinct activations of programs. "
-            f"{_drawn(config.frequency)}",
+            "In a batch those are likelier that were missed of late.",
             *(_practised(worlds[practice.environment], practice) for practice in config.practices),
             f"{parameters} parameters{learnt}; {config.steps} steps of about {config.decisions} decisions; "
             f"{trainer.seconds:.0f} s of CPU time; one seed, {config.seed}. Repeatable on one machine with "
@@ -114,15 +114,6 @@ def _kind(world: Environment) -> Kind:
     if isinstance(world, CalledTasks):
         return TABLES
     return PADS if world.album is None else POSES
-
-
-def _drawn(frequency: float) -> str:
-    if frequency == 0.0:
-        return "In a batch each is as likely as any other of its program."
-    return (
-        f"In a batch {frequency:.0%} of the draws go by how often an activation of a program occurred, "
-        "in the others each is as likely as any other of its program."
-    )
 
 
 def _practised(world: Environment, practice: Practice) -> str:

@@ -46,7 +46,7 @@ ADDITIONS, ADDITION_LENGTHS = 32, tuple(range(1, 21))
 SORTS, SORT_LENGTHS = 64, tuple(range(2, 21))
 SHIFTS, SHIFT_LENGTHS = 16, (5, 10)  # of RSHIFT by itself, which no addition calls
 TURNS, TURN_LENGTHS = 150, tuple(range(1, 15))  # problems with poses so many turns apart
-STEPS = {ADDITION: 1500, SORTING: 500, POSES: 800, MULTI: 3000, STACKING: 4500, ORDERS: 1000}
+STEPS = {ADDITION: 1500, SORTING: 500, POSES: 800, MULTI: 2000, STACKING: 4500, ORDERS: 1000}
 RATES = {STACKING: 5e-3}  # peak learning rates other than usual: a thousand tasks are slow to learn
 # Of the problems that a training is checked on at its end: the longest that it saw, and longer ones.
 CHECK_LENGTHS = {
@@ -91,9 +91,7 @@ def configuration(model: str, seed: int, quick: bool = False) -> TrainConfig:
             practices.append(Practice(index, (1,), STARTS[name]))
     steps = round(STEPS[kind] * (QUICK if quick else 1.0))
     config = TrainConfig(names, tuple(practices), seed, steps)
-    # What ends a recursion is one activation of thousands: drawn like any other, it hardly ever came up.
-    frequency = 0.2 if model.endswith(RECURSIVE) else 0.0
-    return replace(config, rate=RATES.get(model, config.rate), frequency=frequency)
+    return replace(config, rate=RATES.get(model, config.rate))
 
 
 def maximum(base: TrainConfig) -> TrainConfig:

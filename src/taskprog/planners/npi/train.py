@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from taskprog.planners.npi.batches import ActivationSet
 from taskprog.planners.npi.checkpoint import new_model, save_policy
@@ -34,7 +35,6 @@ class TrainConfig:
         seed: of problems, initial weights and batches.
         steps: gradient steps.
         decisions: in a batch, about.
-        frequency: share of the draws in which activations come as often as they occurred, not all alike.
         rate: peak learning rate, reached after ``warmup`` steps, then a cosine towards zero.
     """
 
@@ -43,7 +43,6 @@ class TrainConfig:
     seed: int = 0
     steps: int = 1500
     decisions: int = 512
-    frequency: float = 0.0
     rate: float = 2e-3
     warmup: int = 100
     decay: float = 1e-4
@@ -81,8 +80,7 @@ class Trainer(Training):
             self.model = extended(*base, self.table)
             known = {self.table.rows.index(name) for name in base[1].rows}
             chosen = [activation for activation in chosen if activation.program not in known]
-        counts = [recordings.activations[activation] for activation in chosen]
-        self._set = ActivationSet(self.table, chosen, counts, config.frequency)
+        self._set = ActivationSet(self.table, chosen)
         super().__init__(config, self.model, self._set.programs, self.table.rows)
 
     def planner(self, environment: Environment) -> NPIPlanner:
@@ -90,13 +88,27 @@ class Trainer(Training):
         return NPIPlanner(self.model, self.table, environment)
 
     def _judge(self, weights: NDArray[np.float64]) -> Iterator[Judged]:
-        for batch in self._set.draw(self._rng, self.config.decisions, weights):
+        batches = self._set.draw(self._rng, self.config.decisions, weights)
+        parts: list[Tensor] = []
+        for batch in batches:
             prediction = self.model(batch.environment, batch.program, batch.args, batch.values)
             kept = batch.weight > 0
             with torch.no_grad():
-                missed = wrong(prediction, batch)[kept]
+                everywhere = wrong(prediction, batch) & kept
+            missed = everywhere[kept]
+            parts.append(everywhere.any(1))
             program = batch.program.unsqueeze(1).expand_as(kept)[kept]
             yield Judged(losses(prediction, batch).sum(), float(batch.weight.sum()), program, missed)
+        self._set.judged(batches, parts)
+
+    @property
+    def memory(self) -> list[Tensor]:
+        """See ``Training``."""
+        return self._set.errors
+
+    @memory.setter
+    def memory(self, kept: list[Tensor]) -> None:
+        self._set.errors = kept
 
     def save(self, folder: Path) -> None:
         """Save the policy as it is, with the configuration it came from."""
