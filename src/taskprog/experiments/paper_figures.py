@@ -311,7 +311,7 @@ def _convergence_row(paper: Paper, family: str, test: str, model: str, twice: bo
 
 def _cost(paper: Paper) -> Figure:
     plan = [(STACKING, model, tasks) for model in (*MODELS, RELABELLED) for tasks in paper.scale.tasks]
-    plan += [(ORDERS, model, TASKS[ORDERS]) for model in MODELS]
+    plan += [(family, RELATIONAL, TASKS[family]) for family in (ORDERS, CLEANUP)]
     rows = [_cost_row(paper, family, model, tasks) for family, model, tasks in plan]
     return Figure(
         "cost",
