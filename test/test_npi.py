@@ -370,7 +370,7 @@ def test_a_small_core_learns_to_sort(name: str) -> None:
     """Two cells only, which takes seconds; but whole sweeps, and that recursion ends."""
     model = NPIConfig(hidden=48, state=24, program=16, key=12, fused=32, encoder=48)
     practices = (Practice(0, (1, 2), 60),)
-    config = TrainConfig((name,), practices, steps=400, decisions=200, rate=2e-2, model=model)
+    config = TrainConfig((name,), practices, steps=400, decisions=200, rate=1e-2, model=model)
     trainer = Trainer(config, make_recordings(config))
     trainer.run()
     (world,) = trainer.table.environments

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,8 @@ from taskprog.planners.npi.dataset import NONE, Activation
 from taskprog.planners.npi.table import ProgramTable
 
 MEMORY = 0.5  # of the running mean of an activation's error, each time that it is drawn
-FLOOR = 0.003  # added to it: none is ever left out, and one in thousands that is missed is soon drawn again
+FLOOR = 0.0003  # added to it: while none is missed, all are alike
+EVEN = 0.5  # share of the draws that errors do not count in: what is learnt is not to be forgotten meanwhile
 
 
 @dataclass
@@ -44,12 +46,15 @@ class Batch:
 class ActivationSet:
     """Distinct activations, to draw from by program: those that were missed of late are likelier than others.
 
-    So the curriculum, which the paper has for programs (section 3.2), goes on within each. What is missed
-    may be one of thousands: the one that ends a recursion, or the largest digits with a carry.
+    So the curriculum, which the paper has for programs (section 3.2), goes on within each, in half of the
+    draws; in the others all are alike. What is missed
+    may be one of thousands: the one that ends a recursion, or the largest digits with a carry; it can be in a
+    batch several times.
 
     Attributes:
         programs: rows of the programs there are activations of.
-        errors: of each program, of each of its activations, (n,): the running mean of whether it was missed.
+        errors: of each program, of each of its activations, (n,): the running mean of whether it was missed,
+            0 until it is drawn.
     """
 
     def __init__(self, table: ProgramTable, activations: Sequence[Activation]):
@@ -59,7 +64,7 @@ class ActivationSet:
         self.programs = sorted(groups)
         self._all = [_padded(table, groups[program]) for program in self.programs]
         self._lengths = [batch.weight.sum(1).numpy() for batch in self._all]
-        self.errors = [torch.ones(len(batch.rows), dtype=torch.float64) for batch in self._all]
+        self.errors = [torch.zeros(len(batch.rows), dtype=torch.float64) for batch in self._all]
 
     def draw(self, rng: np.random.Generator, decisions: int, weights: NDArray[np.float64]) -> list[Batch]:
         """A batch for each program, ``decisions`` in all, about, shared as the weights say; each program has
@@ -73,8 +78,10 @@ class ActivationSet:
             if count >= len(lengths):
                 result.append(replace(everything, weight=everything.weight * (count / len(lengths))))
             else:
-                chances = errors.numpy() + FLOOR
-                rows = rng.choice(len(lengths), count, replace=False, p=chances / chances.sum())
+                missed = errors.numpy() + FLOOR
+                even = rng.choice(len(lengths), math.ceil(EVEN * count), replace=False)
+                again = rng.choice(len(lengths), count - len(even), p=missed / missed.sum())
+                rows = np.concatenate([even, again])
                 result.append(_chosen(everything, rows, int(lengths[rows].max())))
         return result
 
