@@ -47,9 +47,8 @@ class ActivationSet:
     """Distinct activations, to draw from by program: those that were missed of late are likelier than others.
 
     So the curriculum, which the paper has for programs (section 3.2), goes on within each, in half of the
-    draws; in the others all are alike. What is missed
-    may be one of thousands: the one that ends a recursion, or the largest digits with a carry; it can be in a
-    batch several times.
+    draws; in the others all are alike. What is missed may be one of thousands, such as the one that ends a
+    recursion: it can be in a batch several times.
 
     Attributes:
         programs: rows of the programs there are activations of.
