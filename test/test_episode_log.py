@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,14 @@ def test_the_command_goes_on_after_an_interruption(
 ) -> None:
     """Ctrl-C after three of eight episodes; the same command then does the other five, and all count."""
     tried: list[int] = []
+    interruptions: list[bool] = []
 
     def interrupted(*arguments: Any, on_episode: Callable[[Episode], None], **others: Any) -> None:
         def count(episode: Episode) -> None:
             on_episode(episode)
             tried.append(episode.index)
-            if len(tried) == 3:
+            if len(tried) == 3 and not interruptions:
+                interruptions.append(True)
                 raise KeyboardInterrupt
 
         evaluate(*arguments, **{**others, "on_episode": count})
@@ -63,8 +66,13 @@ def test_the_command_goes_on_after_an_interruption(
     monkeypatch.setattr(command, "evaluate", interrupted)
     arguments = ["evaluate", "--limit", "8", "--output", str(tmp_path)]
     assert main(arguments) == 130
+    tasks = [json.loads(line)[1]["task"] for line in next(tmp_path.glob("episodes-*")).open()]
+    assert main([*arguments, "--half", "train"]) == 0  # other tasks: begun anew
+    assert tried[3:] == list(range(8))
+    assert not set(tasks) & {json.loads(line)[1]["task"] for line in (tmp_path / "episodes.jsonl").open()}
+    del tried[3:]
     assert main(arguments) == 0
-    assert tried == list(range(8))
+    assert tried == [0, 1, 2, *range(3, 8)]
     shown = capsys.readouterr().out
     assert "going on after 3 episodes" in shown
     assert not list(tmp_path.glob("episodes-*"))

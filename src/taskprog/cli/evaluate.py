@@ -164,10 +164,11 @@ def _twin(
     settings = {
         "world": "twin",
         "family": repr(family),
-        "seed": options.seed,
+        "tasks": [str(task) for task in tasks],
         "conditions": asdict(conditions),
+        "policy": policy_hash(checkpoint),
     }
-    log = EpisodeLog(options.output, settings | {"policy": policy_hash(checkpoint)}, Episode)
+    log = EpisodeLog(options.output, settings, Episode)
     if log.path.exists():
         bars.console.print(f"going on after {len(log.done)} episodes")
     bar = bars.add_task("twin", total=len(tasks))
