@@ -137,6 +137,54 @@ def test_units_run_once_and_get_the_files_of_what_they_need(
     assert (store.result(third) or {})["figures"] == {"sum": 113}
 
 
+def test_what_the_ledger_has_is_not_run_again_but_for_the_files_that_others_need(
+    workers: Pool, console: Console, tmp_path: Path
+) -> None:
+    log, ledger = tmp_path / "log", tmp_path / "results/units.jsonl"
+    first = Unit("first", add, Sum(1, 2, str(log)))
+    second = Unit("second", add, Sum(10, 0, str(log)), (first,))
+    store = Store(tmp_path / "here", ledger)
+    run_units([second], store, workers, console)
+    store.write_ledger([second])
+
+    elsewhere = Store(tmp_path / "elsewhere", ledger)
+    assert run_units([second], elsewhere, workers, console) == []
+    assert log.read_text().splitlines() == ["1+2", "10+0"]
+    assert (elsewhere.result(second) or {})["figures"] == {"sum": 13}
+    third = Unit("third", add, Sum(100, 0, str(log)), (first,))
+    assert run_units([second, third], elsewhere, workers, console) == []
+    assert log.read_text().splitlines() == ["1+2", "10+0", "1+2", "100+0"]
+    assert (elsewhere.result(third) or {})["figures"] == {"sum": 103}
+    elsewhere.write_ledger([third])
+    assert len(ledger.read_text().splitlines()) == 3
+
+
+def test_the_ledger_names_no_tasks(tmp_path: Path) -> None:
+    store, unit = Store(tmp_path, tmp_path / "ledger"), Unit("unit", add, Sum(1, 2, "1>0 2>1"))
+    store.keep(unit, Output({"n": 1, "failures": [{"task": "1>0 2>1"}]}), {"cpu": 1.0})
+    store.write_ledger([unit])
+    assert "1>0" not in (tmp_path / "ledger").read_text()
+
+
+def test_a_broken_ledger_is_named_with_its_line(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    ledger.write_text('{"key": "unit-1", "format": 0, "figures": {}}\n{"key": \n')
+    with pytest.raises(ValueError, match="ledger, line 2: not the result of a unit"):
+        Store(tmp_path, ledger)
+
+
+def test_units_that_need_the_same_run_after_each_other(
+    workers: Pool, console: Console, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    one, two = Unit("one", add, Sum(1, 0, str(log))), Unit("two", add, Sum(2, 0, str(log)))
+    first = [Unit(f"first-{unit.name}", add, Sum(10, 0, str(log)), (unit,)) for unit in (one, two)]
+    later = [Unit(f"later-{unit.name}", add, Sum(20, 0, str(log)), (unit,)) for unit in (one, two)]
+    alone = Pool(1)
+    run_units([*first, *later], Store(tmp_path), alone, console)
+    assert log.read_text().splitlines() == ["1+0", "10+0", "20+0", "2+0", "10+0", "20+0"]
+
+
 def test_the_same_unit_gives_the_same_figures(workers: Pool, console: Console, tmp_path: Path) -> None:
     unit = Unit("unit", add, Sum(1, 2))
     contents = []

@@ -21,11 +21,12 @@ from taskprog.experiments.plots import draw
 from taskprog.experiments.pool import PoolError, pool
 from taskprog.experiments.runner import Failure, run_units
 from taskprog.experiments.tables import Figure, cpu_seconds, write_figure
-from taskprog.experiments.unit import Store
+from taskprog.experiments.unit import Store, Unit
 from taskprog.tasks.families import FAMILIES
 from taskprog.tasks.family import TEST
 
 TRIAL = ("steps", "trials", "episodes")  # options that make figures without meaning
+LEDGER = "units.jsonl"  # beside the figures: each unit's result
 LINES = 12  # of a failed unit's traceback that are shown
 
 
@@ -64,7 +65,11 @@ def add_folder_arguments(parser: argparse.ArgumentParser, name: str) -> None:
         "--results",
         type=Path,
         help="folder of figures and pictures, the page is written beside it"
-        f" (default: docs/results/{name}, or OUTPUT/results with --quick)",
+        f" (default: docs/results/{name}, or OUTPUT/results with --quick);"
+        f" what its {LEDGER} has the result of is not run again",
+    )
+    parser.add_argument(
+        "--no-run", action="store_true", help="only write figures and pictures of what is done already"
     )
 
 
@@ -95,13 +100,12 @@ def write_up(figures: Sequence[Figure], page: Page, options: argparse.Namespace,
     output = options.output or Path(f"out/{page.name}-quick" if options.quick else f"out/{page.name}")
     usual = output / "results" if options.quick else Path("docs/results") / page.name
     results = options.results or usual
-    store = Store(output)
-    units = [unit for figure in figures for unit in figure.units]
     try:
-        with pool(options.jobs, options.ray) as workers:
-            failures = run_units(units, store, workers, console)
-    except PoolError as error:
-        raise CommandError(str(error)) from error
+        store = Store(output, results / LEDGER)
+    except ValueError as error:
+        raise CommandError(f"{error}; remove the line") from error
+    units = [unit for figure in figures for unit in figure.units]
+    failures = [] if options.no_run else _run(units, store, options, console)
     for figure in figures:
         draw(write_figure(figure, store, results, command))
     write_page(results, results.with_name(results.name + ".md"), page.title, page.introduction, page.figures)
@@ -109,6 +113,17 @@ def write_up(figures: Sequence[Figure], page: Page, options: argparse.Namespace,
     console.print(f"{spent:.0f} CPU minutes in all; figures in {results}, the page beside it")
     _tell(failures, console)
     return 1 if failures else 0
+
+
+def _run(units: Sequence[Unit], store: Store, options: argparse.Namespace, console: Console) -> list[Failure]:
+    """Run what is not done yet; what is done gets into the ledger, also if this is interrupted."""
+    try:
+        with pool(options.jobs, options.ray) as workers:
+            return run_units(units, store, workers, console)
+    except PoolError as error:
+        raise CommandError(str(error)) from error
+    finally:
+        store.write_ledger(units)
 
 
 def _scale(options: argparse.Namespace) -> Scale:

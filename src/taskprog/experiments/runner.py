@@ -26,12 +26,13 @@ class Failure:
 def run_units(units: Sequence[Unit], store: Store, pool: Pool, console: Console) -> list[Failure]:
     """Run what is not done yet of the units and of all that they need; returns those that failed.
 
-    Units start in the order given, as soon as what they need is done. Left early (Ctrl-C), the finished
-    ones are kept, and the next call goes on.
+    Units start in the order given, as soon as what they need is done; those that need the same right after
+    each other, so that little has to be made again where only results were kept. Left early (Ctrl-C), the
+    finished ones are kept, and the next call goes on.
     """
-    wanted = closure(units)
-    done = {unit.key for unit in wanted if store.result(unit) is not None}
-    waiting = [unit for unit in wanted if unit.key not in done]
+    wanted = _together(closure(units))
+    waiting = _waiting(wanted, store)
+    done = {unit.key for unit in wanted} - {unit.key for unit in waiting}
     if done:
         console.print(f"{len(done)} of {len(wanted)} units are done already")
     if not waiting:
@@ -40,6 +41,23 @@ def run_units(units: Sequence[Unit], store: Store, pool: Pool, console: Console)
     console.print(f"{len(waiting)} units to do, roughly {minutes:.0f} CPU minutes")
     with _Bar(waiting, len(wanted), console) as bar:
         return _run(waiting, done, store, pool, bar)
+
+
+def _waiting(wanted: Sequence[Unit], store: Store) -> list[Unit]:
+    """Those without results, and those whose files are gone that these need."""
+    waiting = {unit.key for unit in wanted if store.result(unit) is None}
+    for unit in reversed(closure(wanted)):  # what needs others before these
+        if unit.key in waiting:
+            waiting |= {needed.key for needed in unit.needs if not store.has_files(needed)}
+    return [unit for unit in wanted if unit.key in waiting]
+
+
+def _together(units: Sequence[Unit]) -> list[Unit]:
+    """Each unit behind what it needs last, the order else as it was."""
+    place = {unit.key: index for index, unit in enumerate(units)}
+    return sorted(
+        units, key=lambda unit: max([place[needed.key] for needed in unit.needs], default=place[unit.key])
+    )
 
 
 def _run(waiting: list[Unit], done: set[str], store: Store, pool: Pool, bar: _Bar) -> list[Failure]:

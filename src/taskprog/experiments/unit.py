@@ -94,20 +94,51 @@ class Store:
     """Results in a folder: ``units/KEY.json``, and the files of KEY in ``policies/KEY/``.
 
     A unit is done once its JSON file is there; that file is written last, and in one piece.
+
+    Args:
+        ledger: a file of results without their files, one in a line, that ``write_ledger`` wrote, perhaps on
+            another machine; None if there is none. What it has is done, too.
+
+    Raises:
+        ValueError: a line of the ledger is no result.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, ledger: Path | None = None):
         self._units = folder / "units"
         self._files = folder / "policies"
+        self._ledger = ledger
+        self._listed = _read_ledger(ledger) if ledger is not None else {}
 
     def result(self, unit: Unit) -> dict[str, Any] | None:
-        """The unit file's content; None if the unit has to be run."""
+        """The unit file's content, or the ledger's; None if the unit has to be run."""
+        return self._kept(unit) or self._listed.get(unit.key)
+
+    def has_files(self, unit: Unit) -> bool:
+        """Whether units that need this one can run: its result is here, with all its files."""
+        return self._kept(unit) is not None
+
+    def _kept(self, unit: Unit) -> dict[str, Any] | None:
         try:
             result: dict[str, Any] = json.loads(self._path(unit).read_text(encoding="utf-8"))
             names = result["files"]
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return result if all((self._files / unit.key / name).is_file() for name in names) else None
+
+    def write_ledger(self, units: Iterable[Unit]) -> None:
+        """Add the results of the units, and of all that they need, to the ledger.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        assert self._ledger is not None
+        for unit in closure(units):
+            result = self._kept(unit)
+            if result is not None:
+                self._listed[unit.key] = _listed(result)
+        lines = [json.dumps({"key": key, **self._listed[key]}) + "\n" for key in sorted(self._listed)]
+        if lines:
+            write_whole(self._ledger, "".join(lines))
 
     def files(self, unit: Unit) -> Files:
         """The files of a unit that is done."""
@@ -141,6 +172,31 @@ class Store:
 
     def _path(self, unit: Unit) -> Path:
         return self._units / f"{unit.key}.json"
+
+
+def _listed(result: dict[str, Any]) -> dict[str, Any]:
+    """What a ledger has of a result: no configuration, nor failures in words, for both name tasks that may be
+    others' property."""
+    figures = {name: value for name, value in result["figures"].items() if name != "failures"}
+    short = {**{name: result[name] for name in ("unit", "format", "seconds")}, "figures": figures}
+    rounded: dict[str, Any] = json.loads(json.dumps(short), parse_float=lambda text: round(float(text), 6))
+    return rounded
+
+
+def _read_ledger(path: Path) -> dict[str, dict[str, Any]]:
+    """Results by key; those of another format are left out."""
+    results: dict[str, dict[str, Any]] = {}
+    if not path.exists():
+        return results
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            result = json.loads(line)
+            key, form = result.pop("key"), result["format"]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path}, line {number}: not the result of a unit ({error})") from error
+        if form == FORMAT:
+            results[key] = result
+    return results
 
 
 def write_whole(path: Path, text: str) -> None:
