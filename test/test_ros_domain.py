@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +25,7 @@ from sensor_msgs.msg import JointState
 
 from taskprog.control.robot import GRIPPER_CLOSED_WIDTH
 from taskprog.machine import Call, CancelToken, ObservationError, Outcome, OutcomeCode
+from taskprog.nodes import ros_domain
 from taskprog.nodes.executor import ExecutorNode
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
 from taskprog.nodes.loopback_robot import LoopbackRobotNode
@@ -127,7 +129,7 @@ class Cell:
             parameter_overrides=[Parameter("rate", value=RATE), Parameter("object_width", value=EDGE)],
         )
         self.robot = robot.robot
-        ros.add(robot)
+        self.robot_node = ros.add(robot)
         self.perception = Perception((*things, *boxes), context=ros.context)
         ros.add(self.perception)
         ros.add(ExecutorNode(context=ros.context))
@@ -184,6 +186,21 @@ def test_images_from_before_the_run_are_not_used(ros: RosWorld) -> None:
     with pytest.raises(ObservationError, match=r"no fresh objects from perception .* old"):
         cell.domain.observe()
     assert cell.robot.followed == []
+
+
+def test_where_the_robots_time_goes_slowly_an_image_is_waited_for_longer(
+    ros: RosWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A camera that is blind for some simulated seconds is so for more of the wall's."""
+    cell = Cell(ros, DUCK)
+    cell.perception.wait()
+    cell.domain.begin()
+    ros.remove(cell.robot_node)  # no joint states any more: its time stands still
+    monkeypatch.setattr(ros_domain, "FRESH_TIMEOUT", 0.0)
+    monkeypatch.setattr(ros_domain, "SLOW", math.inf)
+    observation = Background(cell.names)
+    cell.perception.publish()
+    assert "duck" in observation.result()
 
 
 def test_a_refused_approach_is_tried_in_another_way_at_once(ros: RosWorld) -> None:

@@ -61,7 +61,7 @@ class PlannerNode(Node):
         self._max_steps = declare(
             self,
             "max_steps",
-            400,
+            1000,
             "decisions a goal may take unless it says so itself",
             minimum=1,
             maximum=100_000,

@@ -37,7 +37,8 @@ from taskprog.nodes.qos import NEWEST
 from taskprog.tasks.family import Family
 from taskprog.tasks.twin import RETREAT
 
-FRESH_TIMEOUT = 5.0  # seconds of wall time to wait for a new image
+FRESH_TIMEOUT = 5.0  # seconds to wait for a new image, of wall time and of the robot's
+SLOW = 3.0  # times as much wall time, where the robot's goes more slowly, or stands still
 MOTION_TIMEOUT = 60.0  # seconds of wall time for one primitive
 LOST_MARGIN = 0.006  # metres that the pads close beyond the grasped width before it counts as lost
 WAYS = 3  # of grasping a thing that are tried in one primitive while the arm refuses to go there
@@ -154,12 +155,15 @@ class RosDomain:
 
     def _wait_objects(self) -> DetectedObjects:
         """The newest message of perception, once it is fit for use."""
-        end = time.monotonic() + FRESH_TIMEOUT
+        began = time.monotonic()
         with self._changed:
+            stamp = self._joints_stamp
             while (reason := self._unfit()) or self._objects is None:
                 if not self._monitor.alive(PERCEPTION):
                     raise ObservationError("node perception died: no heartbeat")
-                if time.monotonic() > end:
+                waited = time.monotonic() - began
+                own = self._joints_stamp - stamp
+                if waited > FRESH_TIMEOUT and (own > FRESH_TIMEOUT or waited > SLOW * FRESH_TIMEOUT):
                     raise ObservationError(reason)
                 self._changed.wait(0.2)
             self._needed = frozenset()
