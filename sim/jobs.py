@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
+from typing import TypeVar
 
 from taskprog.control.arm_goal import ArmGoal
 from taskprog.machine.cancel import CancelToken
@@ -14,7 +15,9 @@ from taskprog_sim.engine import Engine, Job
 from taskprog_sim.gripper_controller import GripperResult
 from taskprog_sim.scorer import Verdict, make_judge, read_task
 from taskprog_sim.simulation import LOOK_STEPS, Simulation
-from taskprog_sim.world import CHECK_STEPS
+from taskprog_sim.world import CHECK_STEPS, World
+
+T = TypeVar("T")
 
 FEEDBACK_STEPS = 24  # a tenth of a simulated second
 MAX_TIME = 3600.0  # seconds of simulated time that may be asked for at once
@@ -124,7 +127,7 @@ def check_task(text: str, stable_for: float) -> Job[Verdict]:
     """Watch the world for ``stable_for`` seconds: was a task, see ``scorer.read_task``, done all that time?
 
     Raises:
-        Refused: no such time.
+        Refused: no such time, or the world is reset meanwhile.
         ValueError: no task of the present scene.
     """
     steps = steps_of(stable_for)
@@ -132,12 +135,16 @@ def check_task(text: str, stable_for: float) -> Job[Verdict]:
     def job(engine: Engine) -> Generator[int | None, None, Verdict]:
         world = engine.simulation.world
         judge = make_judge(read_task(text, world.description.family))
-        judge.observe(world)
-        end = world.steps + steps
-        while world.steps < end:
-            yield min(CHECK_STEPS, end - world.steps)
+
+        def watch() -> Generator[int | None, None, Verdict]:
             judge.observe(world)
-        return judge.verdict
+            end = world.steps + steps
+            while world.steps < end:
+                yield min(CHECK_STEPS, end - world.steps)
+                judge.observe(world)
+            return judge.verdict
+
+        return (yield from _until_reset(world, watch()))
 
     return job
 
@@ -147,12 +154,28 @@ def disturb(kind: str, name: str = "", seconds: float = 0.0, seed: int = 0) -> J
 
     Raises:
         Undisturbed: it is not possible; says why.
+        Refused: the world is reset meanwhile.
     """
 
     def job(engine: Engine) -> Generator[int | None, None, str]:
-        return (yield from disturbances.disturb(engine.simulation.world, kind, name, seconds, seed))
+        world = engine.simulation.world
+        return (yield from _until_reset(world, disturbances.disturb(world, kind, name, seconds, seed)))
 
     return job
+
+
+def _until_reset(world: World, steps: Generator[int | None, None, T]) -> Generator[int | None, None, T]:
+    """``steps``, which are about the things that are there now."""
+    began = world.starts
+    while world.starts == began:
+        try:
+            wait = next(steps)
+        except StopIteration as ended:
+            result: T = ended.value
+            return result
+        yield wait
+    steps.close()
+    raise Refused("the simulation was reset meanwhile")
 
 
 def steps_of(seconds: float) -> int:

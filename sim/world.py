@@ -82,7 +82,7 @@ class World:
         model = CameraModel.table_top(*camera_size)
         room = _take_room(model)
         self._gui = gui
-        self.steps = -1
+        self.steps, self.starts = -1, 0
         self._bullet = Bullet(gui)
         self.camera = Camera(model, self._bullet.client, room, lambda: self.time)
         self.scene, self.seed, self.clutter = scene, seed, clutter
@@ -102,6 +102,7 @@ class World:
 
     def start(self, description: SceneDescription) -> None:
         """Start anew: arm neutral, things where ``description`` says, at rest."""
+        self.starts += 1
         self.steps += 1  # time goes on, so that nothing after a reset has a stamp from before it
         self.description = description
         self.camera.blind_until = 0.0

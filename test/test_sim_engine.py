@@ -15,7 +15,7 @@ from taskprog.machine import CancelToken
 from taskprog_sim import jobs
 from taskprog_sim.arm_controller import ArmResult, Ending
 from taskprog_sim.camera import Image
-from taskprog_sim.engine import SETTLE_TIME, Engine, EngineError, Pace
+from taskprog_sim.engine import SETTLE_TIME, Engine, EngineError, Job, Pace
 from taskprog_sim.sawyer import JointReadings
 from taskprog_sim.world import World
 
@@ -186,6 +186,20 @@ def test_reset_is_refused_while_the_arm_moves_and_for_unknown_scenes(make: MakeE
     token.cancel()
     thread.join(TIMEOUT)
     assert "seed 1" in engine.run(jobs.reset("", 1))
+
+
+@pytest.mark.parametrize("job", [jobs.check_task("1>0", 0.5), jobs.disturb("move_object", "red")])
+def test_what_is_about_the_things_on_the_table_ends_with_a_reset(make: MakeEngine, job: Job[object]) -> None:
+    def reset_meanwhile(engine: Engine) -> Generator[int | None, None, None]:
+        steps = job(engine)
+        next(steps)
+        yield from jobs.reset("order_fulfilment", 1)(engine)
+        next(steps)
+
+    engine = make(Pace.LOCKSTEP)
+    with pytest.raises(jobs.Refused, match="reset meanwhile"):
+        engine.run(reset_meanwhile)
+    assert "seed 2" in engine.run(jobs.reset("", 2))
 
 
 def test_a_task_is_judged_after_its_time(make: MakeEngine) -> None:

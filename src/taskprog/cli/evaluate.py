@@ -30,8 +30,9 @@ from taskprog.cli.options import (
     positive,
     tasks_in,
 )
+from taskprog.planners.checkpoint import shipped
 from taskprog.planners.npi.environments import ENVIRONMENTS
-from taskprog.resources import share_dir
+from taskprog.tasks.called import by_call
 from taskprog.tasks.conditions import Conditions
 from taskprog.tasks.evaluation import Episode, Summary, evaluate, wilson
 from taskprog.tasks.family import TEST, TRAIN, Family, Task
@@ -103,9 +104,9 @@ def run(options: argparse.Namespace) -> int:
     if options.world == "twin" and options.planner != "ntp":
         raise CommandError(
             f"--planner {options.planner} goes with --world physics; "
-            f"on the twin that is --family {family.name}_by_call_seen"
+            f"on the twin that is --family {by_call(family.name)}_seen"
         )
-    checkpoint = options.checkpoint or share_dir() / "models/policies" / family.name
+    checkpoint = options.checkpoint or shipped(family.name)
     began = time.monotonic()
     columns = (
         TextColumn("{task.description}"),

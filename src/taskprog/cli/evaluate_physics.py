@@ -29,8 +29,9 @@ from taskprog.machine import CancelToken, Event, EventKind, OutcomeCode, RunCode
 from taskprog.nodes.call import ActionError
 from taskprog.nodes.convert import from_stamp
 from taskprog.nodes.specification import NTP, SpecificationError, read_specification
-from taskprog.resources import share_dir
+from taskprog.planners.checkpoint import shipped
 from taskprog.tasks.block_stacking import demonstrated_steps
+from taskprog.tasks.called import by_call
 from taskprog.tasks.carrying import GRASP_OFFSET, steps_into
 from taskprog.tasks.family import Family, Task
 
@@ -102,8 +103,8 @@ class Physics:
     @property
     def settings(self) -> dict[str, Any]:
         """All that an episode depends on besides its task."""
-        name = self.family.name if self.planner == NTP else f"{self.family.name}_by_call"
-        folder = Path(self.checkpoint) if self.checkpoint else share_dir() / "models/policies" / name
+        name = self.family.name if self.planner == NTP else by_call(self.family.name)
+        folder = Path(self.checkpoint) if self.checkpoint else shipped(name)
         own = {"family": repr(self.family), "policy": policy_hash(folder), "world": "physics"}
         chosen = {"seed": self.seed, "actor": self.actor, "planner": self.planner, "disturb": self.disturb}
         return own | chosen

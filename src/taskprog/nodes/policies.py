@@ -21,11 +21,11 @@ from taskprog.machine import (
     TaskSpecification,
 )
 from taskprog.nodes.specification import NPI, NTP, check_eyes, check_specification, read_specification
+from taskprog.planners.checkpoint import shipped
 from taskprog.planners.npi.environments import ENVIRONMENTS
 from taskprog.planners.npi.planner import NPIPlanner
 from taskprog.planners.ntp.planner import NTPPlanner
-from taskprog.resources import share_dir
-from taskprog.tasks.called import CalledTasks
+from taskprog.tasks.called import CalledTasks, by_call
 from taskprog.tasks.family import Family
 
 T = TypeVar("T")
@@ -79,13 +79,12 @@ class Policies:
         self._family = family
         check_eyes(family)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="torch")
-        shipped = share_dir() / "models/policies"
-        folders = {NTP: shipped / family.name, NPI: shipped / f"{family.name}_by_call"}
+        folders = {NTP: shipped(family.name), NPI: shipped(by_call(family.name))}
         if checkpoint is not None:
             folders[default] = checkpoint
         followed = NTPPlanner.load(folders[NTP], family)
         self._all = {NTP: Policy(OwnThread(followed, self._thread), followed.library, folders[NTP])}
-        environment = ENVIRONMENTS.get(f"{family.name}_by_call")
+        environment = ENVIRONMENTS.get(by_call(family.name))
         self._called = environment if isinstance(environment, CalledTasks) else None
         if self._called is not None and (default == NPI or folders[NPI].is_dir()):
             called = NPIPlanner.load(folders[NPI], self._called)

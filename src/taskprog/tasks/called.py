@@ -65,6 +65,11 @@ class CalledPlace:
         return ", ".join(self._twin.unmet())
 
 
+def by_call(family: str) -> str:
+    """What tasks of a family are called, and their NPI, where arguments say them instead of a video."""
+    return f"{family}_by_call"
+
+
 @dataclass(frozen=True)
 class CalledTasks:
     """See ``taskprog.tasks.environment.Environment``.
@@ -93,7 +98,7 @@ class CalledTasks:
     @property
     def kind(self) -> str:
         """See ``Environment``."""
-        return f"{self.family.name}_by_call"
+        return by_call(self.family.name)
 
     @cached_property
     def library(self) -> Library:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from taskprog.planners.checkpoint import CheckpointError
+from taskprog.planners.checkpoint import CheckpointError, shipped
 from taskprog.planners.npi.dataset import Practice
 from taskprog.planners.npi.seq2seq import ALIGNED, Seq2SeqConfig
 from taskprog.planners.npi.train import TrainConfig
-from taskprog.resources import share_dir
 from taskprog.tasks.called import CalledTasks
 from taskprog.tasks.environment import Environment
 
@@ -143,8 +142,8 @@ def policy_folder(environment: Environment, chosen: Path | None = None) -> Path:
     """
     if chosen is not None:
         return chosen
-    model, policies = model_for(environment), share_dir() / "models/policies"
-    folder = policies / SHIPPED.get(model, model)
+    model = model_for(environment)
+    folder = shipped(SHIPPED.get(model, model))
     if not folder.is_dir():
         how = f"taskprog train --family {model}"
         if model in ADDED:
