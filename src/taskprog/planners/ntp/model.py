@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from taskprog.planners.ntp.config import ModelConfig, Sight
 from taskprog.planners.ntp.features import Frames, State, Window
@@ -176,8 +177,20 @@ def _convolved(frames: Tensor, inside: Tensor, convolutions: nn.ModuleList) -> T
     """(B, K, W, C): residual temporal convolutions of frames, which end at the scope's ends."""
     if not len(convolutions):
         return frames
-    mask = inside.unsqueeze(1).expand(frames.shape[:3]).flatten(0, 1).unsqueeze(1)
-    y = frames.flatten(0, 1).transpose(1, 2)
+    mask = inside.unsqueeze(1).expand(frames.shape[:3]).flatten(0, 1).unsqueeze(-1)
+    y = frames.flatten(0, 1)
     for convolution in convolutions:
-        y = (y + torch.relu(convolution(y))) * mask
-    return y.transpose(1, 2).reshape(frames.shape)
+        y = (y + torch.relu(_convolve(y, convolution))) * mask
+    return y.view(frames.shape)
+
+
+def _convolve(y: Tensor, convolution: nn.Module) -> Tensor:
+    """(B, W, C): what ``nn.Conv1d`` makes of its transpose, as one product of matrices.
+
+    That is quicker: kernels for convolutions are made anew for each W, and W is another at every step.
+    """
+    assert isinstance(convolution, nn.Conv1d)
+    (reach,), frames = convolution.dilation, y.shape[1]
+    padded = F.pad(y, (0, 0, reach, reach))
+    taps = torch.cat([padded[:, :frames], y, padded[:, 2 * reach :]], -1)
+    return F.linear(taps, convolution.weight.transpose(1, 2).flatten(1), convolution.bias)
