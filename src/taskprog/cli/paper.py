@@ -105,7 +105,10 @@ def write_up(figures: Sequence[Figure], page: Page, options: argparse.Namespace,
     except ValueError as error:
         raise CommandError(f"{error}; remove the line") from error
     units = [unit for figure in figures for unit in figure.units]
-    failures = [] if options.no_run else _run(units, store, options, console)
+    try:
+        failures = [] if options.no_run else _run(units, store, options, console)
+    finally:
+        store.write_ledger(units)
     for figure in figures:
         draw(write_figure(figure, store, results, command))
     write_page(results, results.with_name(results.name + ".md"), page.title, page.introduction, page.figures)
@@ -116,14 +119,12 @@ def write_up(figures: Sequence[Figure], page: Page, options: argparse.Namespace,
 
 
 def _run(units: Sequence[Unit], store: Store, options: argparse.Namespace, console: Console) -> list[Failure]:
-    """Run what is not done yet; what is done gets into the ledger, also if this is interrupted."""
+    """Run what is not done yet."""
     try:
         with pool(options.jobs, options.ray) as workers:
             return run_units(units, store, workers, console)
     except PoolError as error:
         raise CommandError(str(error)) from error
-    finally:
-        store.write_ledger(units)
 
 
 def _scale(options: argparse.Namespace) -> Scale:
