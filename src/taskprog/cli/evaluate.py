@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         default=Path("out/evaluate"),
-        help="folder for episodes, videos and logs; what was interrupted goes on",
+        help="folder for episodes, videos, traces and logs; what was interrupted goes on",
     )
     add_pool_arguments(parser, 1)
     add_condition_arguments(parser)

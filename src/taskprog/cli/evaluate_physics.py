@@ -25,7 +25,7 @@ from taskprog.cli.episode_log import EpisodeLog, policy_hash
 from taskprog.cli.record import record_video
 from taskprog.cli.stack import StackOptions, running, task_limits
 from taskprog.cli.supervisor import NodeDied, random_domains
-from taskprog.machine import CancelToken, Event, EventKind, OutcomeCode, RunCode
+from taskprog.machine import CancelToken, Event, EventKind, OutcomeCode, RunCode, Trace
 from taskprog.nodes.call import ActionError
 from taskprog.nodes.convert import from_stamp
 from taskprog.nodes.specification import NTP, SpecificationError, read_specification
@@ -84,7 +84,7 @@ class Physics:
         actor: who moves things in the videos.
         planner: that is asked, one of ``PLANNERS``; checkpoint: folder of its policy, empty: the shipped one.
         disturb: kinds of ``disturber.KINDS``, of which each episode has one, one after another.
-        folder: for videos and logs; the episodes of an interrupted run with these settings are kept.
+        folder: for videos, traces and logs; the episodes of an interrupted run with these settings are kept.
     """
 
     family: Family
@@ -232,6 +232,10 @@ def _episode(
     )
     disturbance = "" if run.disturber is None else run.disturber.finish()
     verdict = client.check_task(str(task), STABLE_FOR)
+    traces = physics.folder / "traces"
+    traces.mkdir(exist_ok=True)
+    trace = Trace(physics.planner, str(task), tuple(physics.family.names), list(run.events))
+    trace.save(traces / f"{seed:05d}.jsonl")
     success = bool(verdict.success) and result.error_code == ExecuteTask.Result.SUCCEEDED
     cause, detail = "", ""
     if not success:
