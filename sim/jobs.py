@@ -20,6 +20,7 @@ from taskprog_sim.world import CHECK_STEPS, World
 T = TypeVar("T")
 
 FEEDBACK_STEPS = 24  # a tenth of a simulated second
+SETTLE_TIME = 3.0  # seconds that are waited at most, before a judgement, for things to come to rest
 MAX_TIME = 3600.0  # seconds of simulated time that may be asked for at once
 
 
@@ -126,6 +127,8 @@ def step(seconds: float) -> Job[float]:
 def check_task(text: str, stable_for: float) -> Job[Verdict]:
     """Watch the world for ``stable_for`` seconds: was a task, see ``scorer.read_task``, done all that time?
 
+    What was just let go may roll and rock on for a while: it is first waited for, ``SETTLE_TIME`` at most.
+
     Raises:
         Refused: no such time, or the world is reset meanwhile.
         ValueError: no task of the present scene.
@@ -137,6 +140,9 @@ def check_task(text: str, stable_for: float) -> Job[Verdict]:
         judge = make_judge(read_task(text, world.description.family))
 
         def watch() -> Generator[int | None, None, Verdict]:
+            latest = world.steps + steps_of(SETTLE_TIME)
+            while world.steps < latest and not all(map(world.at_rest, range(len(world.names)))):
+                yield CHECK_STEPS
             judge.observe(world)
             end = world.steps + steps
             while world.steps < end:

@@ -212,6 +212,18 @@ def test_a_task_is_judged_after_its_time(make: MakeEngine) -> None:
             jobs.check_task("1>0", nonsense)
 
 
+def test_what_still_moves_is_waited_for_before_a_judgement(make: MakeEngine) -> None:
+    def throw(engine: Engine) -> Generator[int | None, None, None]:
+        engine.simulation.world.throw(0, np.array([0.0, 0.0, 1.0]))
+        yield 12
+
+    engine = make(Pace.LOCKSTEP)
+    engine.run(throw)
+    start = now(engine)
+    engine.run(jobs.check_task("1>0", 0.5))
+    assert start + 0.6 < now(engine) < start + 3.5
+
+
 def test_stopped_it_lets_nobody_wait(make: MakeEngine) -> None:
     engine = make(Pace.LOCKSTEP)
     engine.run(jobs.pause(True))
