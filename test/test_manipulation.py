@@ -175,6 +175,21 @@ def test_what_the_hand_hides_is_there_until_the_pads_have_closed() -> None:
     assert set(shown(manipulation, target.position)) == {"box_0"}, "it was not there"
 
 
+def test_what_the_hand_hides_in_part_is_where_it_was_until_the_pads_have_closed() -> None:
+    manipulation = hands(thing("duck_0", 0.5))
+    manipulation.observed(HOME, 0.0)
+    target = manipulation.target("duck", 0.0, HOME, 0.0)
+    half_hidden = thing("duck_1", 0.515, 0.01, yaw=1.0)
+    manipulation.see([half_hidden])
+    (duck,) = manipulation.observed(target.position, target.yaw)
+    np.testing.assert_allclose(duck.position, target.position)
+    again = manipulation.target("duck", 0.0, target.position, target.yaw)
+    assert (*again.position, again.yaw) == pytest.approx((*target.position, target.yaw))
+    manipulation.closed(target.position, target.yaw, False)
+    (duck,) = manipulation.observed(target.position, target.yaw)
+    assert duck.label == "duck_1"
+
+
 def test_only_a_grasp_is_tried_in_another_way() -> None:
     manipulation = hands(thing("duck_0", 0.5), thing("box_0", 0.5, 0.4, BOX))
     manipulation.observed(HOME, 0.0)

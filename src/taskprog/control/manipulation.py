@@ -61,6 +61,14 @@ class _Aim:
     way: Grasp
     place: Vector
 
+    def is_at(self, thing: ObjectEstimate, tool: Vector) -> bool:
+        """Whether this thing was meant, and the tool is there."""
+        return (
+            self.thing.label == thing.label
+            and math.dist(self.thing.position, thing.position) < GRASP_RADIUS
+            and math.dist(self.place, tool) < GRASP_RADIUS
+        )
+
 
 @dataclass(frozen=True)
 class Target:
@@ -110,8 +118,7 @@ class Manipulation:
         A thing's place is where the tool goes to take it; a container's is where the next thing is to be let
         go, at half its height.
         """
-        objects = self._things(tool)
-        objects += self._under(tool, objects)
+        objects = self._with_aim(tool, self._things(tool))
         boxes = [o for o in objects if o.name in self._containers]
         outlines = [_footprint(o, o.name in self._containers) for o in objects]
         shown: dict[str, ObjectEstimate] = {}
@@ -145,7 +152,7 @@ class Manipulation:
         if name not in self._shown:
             known = ", ".join(sorted(self._shown)) or "nothing"
             raise NotInSight(f"no {name!r} is in sight, only {known}")
-        self._aim = None
+        aim, self._aim = self._aim, None
         thing = self._shown[name]
         if name in self._containers:
             return Target(thing.position + [0.0, 0.0, height], yaw)
@@ -156,7 +163,8 @@ class Manipulation:
             size = next((o.size for o in objects if self._in_hand(o, tool)), thing.size)
             choice = grasps(Footprint(position, thing.yaw, size), others, yaw)
             return Target(position, choice[0].yaw if choice else yaw)
-        way = self._grasp(thing, others, yaw)
+        there = aim is not None and aim.is_at(thing, tool)  # a turn of the fingers now would push it away
+        way = aim.way if aim is not None and there else self._grasp(thing, others, yaw)
         self._aim = _Aim(thing, way, position + way.offset)
         return Target(self._aim.place, way.yaw)
 
@@ -218,25 +226,24 @@ class Manipulation:
         """(3,) of what is held: where the tool would be to take it as it did."""
         return thing.position + self._held_shift if self._in_hand(thing, tool) else thing.position
 
-    def _under(self, tool: Vector, objects: Sequence[ObjectEstimate]) -> list[ObjectEstimate]:
-        """What the hand that was sent to take it hides: it is believed in until the pads have closed."""
+    def _with_aim(self, tool: Vector, objects: list[ObjectEstimate]) -> list[ObjectEstimate]:
+        """Objects, with what the hand was sent to take where it was then, until the pads have closed.
+
+        The hand hides it, wholly or in part: what still shows has its middle elsewhere, and a hand that went
+        after that would push the thing away.
+        """
         aim = self._aim
         if aim is None or math.dist(aim.place, tool) > GRASP_RADIUS:
-            return []
-        same = [o for o in objects if o.name == aim.thing.name]
-        if any(math.dist(o.position, aim.thing.position) < GRASP_RADIUS for o in same):
-            return []
-        return [replace(aim.thing, visible=False)]
-
-    def _aimed_at(self, thing: ObjectEstimate, tool: Vector) -> bool:
-        """Whether the tool is where it was sent to take a thing."""
-        aim = self._aim
-        return (
-            aim is not None
-            and aim.thing.label == thing.label
-            and math.dist(aim.thing.position, thing.position) < GRASP_RADIUS
-            and math.dist(aim.place, tool) < GRASP_RADIUS
-        )
+            return objects
+        near = {
+            math.dist(o.position, aim.thing.position): index
+            for index, o in enumerate(objects)
+            if o.name == aim.thing.name
+        }
+        nearest = min(near, default=math.inf)
+        if nearest > GRASP_RADIUS:
+            return [*objects, replace(aim.thing, visible=False)]
+        return [aim.thing if index == near[nearest] else o for index, o in enumerate(objects)]
 
     def _rank(
         self,
@@ -251,7 +258,7 @@ class Manipulation:
         distance = math.dist(thing.position, tool)
         if self._attempts.given_up(thing.name, thing.position):
             return (_Ease.STUCK, tried, 0.0, distance), None
-        if self._aim is not None and self._aimed_at(thing, tool):
+        if self._aim is not None and self._aim.is_at(thing, tool):
             return (_Ease.FREE, tried, 0.0, distance), self._aim.way
         way = self._way(thing, others, yaw)
         if way is None or way.room < LEAST:
