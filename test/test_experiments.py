@@ -166,6 +166,20 @@ def test_the_ledger_names_no_tasks(tmp_path: Path) -> None:
     assert "1>0" not in (tmp_path / "ledger").read_text()
 
 
+def test_the_ledger_forgets_what_is_done_in_another_way_now(tmp_path: Path) -> None:
+    store, ledger = Store(tmp_path, tmp_path / "ledger"), tmp_path / "ledger"
+    before, other = Unit("unit", add, Sum(1, 2)), Unit("other", add, Sum(1, 2))
+    for unit in (before, other):
+        store.keep(unit, Output({"n": 1}), {"cpu": 1.0})
+    store.write_ledger([before, other])
+    now = Unit("unit", add, Sum(3, 4))
+    store.write_ledger([now])
+    assert [json.loads(line)["unit"] for line in ledger.read_text().splitlines()] == ["other"]
+    store.keep(now, Output({"n": 2}), {"cpu": 1.0})
+    store.write_ledger([now])
+    assert now.key in ledger.read_text()
+
+
 def test_a_broken_ledger_is_named_with_its_line(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     ledger.write_text('{"key": "unit-1", "format": 0, "figures": {}}\n{"key": \n')

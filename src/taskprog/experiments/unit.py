@@ -128,11 +128,17 @@ class Store:
     def write_ledger(self, units: Iterable[Unit]) -> None:
         """Add the results of the units, and of all that they need, to the ledger.
 
+        What it has of these names was done in another way if the key is another one, and goes.
+
         Raises:
             OSError: it cannot be written.
         """
         assert self._ledger is not None
-        for unit in closure(units):
+        wanted = closure(units)
+        names, keys = {unit.name for unit in wanted}, {unit.key for unit in wanted}
+        for key in [k for k, result in self._listed.items() if result["unit"] in names and k not in keys]:
+            del self._listed[key]
+        for unit in wanted:
             result = self._kept(unit)
             if result is not None:
                 self._listed[unit.key] = _listed(result)

@@ -44,6 +44,9 @@ BASELINES = {
 ADDITIONS, ADDITION_LENGTHS = 32, tuple(range(1, 21))
 SORTS, SORT_LENGTHS = 64, tuple(range(2, 21))
 SHIFTS, SHIFT_LENGTHS = 16, (5, 10)  # of RSHIFT by itself, which no addition calls
+# Of bubble sort's in the core that MAX is added to: sorting never calls it with both pointers at one cell, as
+# RJMP does, and what the core makes of that cannot be mended later.
+BOTH_SHIFTS, BOTH_SHIFT_LENGTHS = 64, (2, 3, 5, 10)
 TURNS, TURN_LENGTHS = 150, tuple(range(1, 15))  # problems with poses so many turns apart
 STEPS = {ADDITION: 1500, SORTING: 500, POSES: 800, MULTI: 2000, STACKING: 4500, ORDERS: 1000}
 RATES = {STACKING: 5e-3}  # peak learning rates other than usual: a thousand tasks are slow to learn
@@ -84,6 +87,8 @@ def configuration(model: str, seed: int, quick: bool = False) -> TrainConfig:
             practices.append(Practice(index, SHIFT_LENGTHS, SHIFTS, "RSHIFT"))
         elif name.startswith(SORTING):
             practices.append(Practice(index, SORT_LENGTHS, SORTS))
+            if model == MULTI:
+                practices.append(Practice(index, BOTH_SHIFT_LENGTHS, BOTH_SHIFTS, "RSHIFT"))
         elif name == POSES:
             practices.append(Practice(index, TURN_LENGTHS, TURNS))
         else:  # a task has no length; it comes again from other starts

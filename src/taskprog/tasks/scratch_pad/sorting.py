@@ -172,9 +172,15 @@ class Sorting:
     def problem(
         self, rng: np.random.Generator, length: int, program: str | None = None
     ) -> Problem[SortingPad]:
-        """See ``Environment``: so many random digits, all pointers at the left."""
+        """See ``Environment``: so many random digits, all pointers at the left.
+
+        A program by itself finds pointers 1 and 2 at a random cell, though not the last, as RJMP leaves them.
+        """
         problem = self.of([DIGITS[k] for k in rng.integers(0, 10, checked(length))])
-        return problem if program is None else problem._replace(call=Call(self.library[program]))
+        if program is None:
+            return problem
+        problem.pad.pointers["1"] = problem.pad.pointers["2"] = int(rng.integers(max(1, length - 1)))
+        return problem._replace(call=Call(self.library[program]))
 
     def view(self, observation: Symbols, args: Sequence[Argument]) -> tuple[int, ...]:
         """See ``Environment``."""
