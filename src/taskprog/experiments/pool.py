@@ -141,7 +141,7 @@ def pool(jobs: int = 1, address: str | None = None) -> Iterator[Pool]:
                 log_to_driver=False,
                 **({} if address else local),
             )
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except Exception as error:  # Ray raises bare ones, too, as where it takes too long to start
             where = f"at {address} (if it asks for tokens, set RAY_AUTH_MODE=token)" if address else "here"
             raise PoolError(f"Ray {where}: {error}") from error
     if threading.current_thread() is threading.main_thread():
