@@ -20,7 +20,6 @@ from taskprog_sim.world import CHECK_STEPS, World
 T = TypeVar("T")
 
 FEEDBACK_STEPS = 24  # a tenth of a simulated second
-SETTLE_TIME = 3.0  # seconds that are waited at most, before a judgement, for things to come to rest
 MAX_TIME = 3600.0  # seconds of simulated time that may be asked for at once
 
 
@@ -127,7 +126,7 @@ def step(seconds: float) -> Job[float]:
 def check_task(text: str, stable_for: float) -> Job[Verdict]:
     """Watch the world for ``stable_for`` seconds: was a task, see ``scorer.read_task``, done all that time?
 
-    What was just let go may roll and rock on for a while: it is first waited for, ``SETTLE_TIME`` at most.
+    What was just let go may roll and rock on for a while: it is first waited for, as after a disturbance.
 
     Raises:
         Refused: no such time, or the world is reset meanwhile.
@@ -140,7 +139,7 @@ def check_task(text: str, stable_for: float) -> Job[Verdict]:
         judge = make_judge(read_task(text, world.description.family))
 
         def watch() -> Generator[int | None, None, Verdict]:
-            latest = world.steps + steps_of(SETTLE_TIME)
+            latest = world.steps + disturbances.REST_STEPS
             while world.steps < latest and not all(map(world.at_rest, range(len(world.names)))):
                 yield CHECK_STEPS
             judge.observe(world)

@@ -32,3 +32,8 @@ def share_dir() -> Path:
             " and source install/setup.bash"
         )
     return share
+
+
+def shipped(name: str) -> Path:
+    """Folder of the policy of a name that comes with the package; it need not exist."""
+    return share_dir() / "models/policies" / name

@@ -30,8 +30,8 @@ from taskprog.cli.options import (
     positive,
     tasks_in,
 )
-from taskprog.planners.checkpoint import shipped
 from taskprog.planners.npi.environments import ENVIRONMENTS
+from taskprog.resources import shipped
 from taskprog.tasks.called import by_call
 from taskprog.tasks.conditions import Conditions
 from taskprog.tasks.evaluation import Episode, Summary, evaluate, wilson

@@ -29,7 +29,7 @@ from taskprog.machine import CancelToken, Event, EventKind, OutcomeCode, RunCode
 from taskprog.nodes.call import ActionError
 from taskprog.nodes.convert import from_stamp
 from taskprog.nodes.specification import NTP, SpecificationError, read_specification
-from taskprog.planners.checkpoint import shipped
+from taskprog.resources import shipped
 from taskprog.tasks.block_stacking import demonstrated_steps
 from taskprog.tasks.called import by_call
 from taskprog.tasks.carrying import GRASP_OFFSET, steps_into

@@ -61,12 +61,16 @@ class _Aim:
     way: Grasp
     place: Vector
 
+    def reached(self, tool: Vector) -> bool:
+        """Whether the tool is there."""
+        return math.dist(self.place, tool) < GRASP_RADIUS
+
     def is_at(self, thing: ObjectEstimate, tool: Vector) -> bool:
         """Whether this thing was meant, and the tool is there."""
         return (
             self.thing.label == thing.label
             and math.dist(self.thing.position, thing.position) < GRASP_RADIUS
-            and math.dist(self.place, tool) < GRASP_RADIUS
+            and self.reached(tool)
         )
 
 
@@ -183,7 +187,7 @@ class Manipulation:
     def closed(self, tool: Vector, yaw: float, holding: bool) -> None:
         """The gripper has closed at a place; ``holding``: something stopped it."""
         aim, self._aim = self._aim, None
-        if aim is not None and math.dist(aim.place, tool) > GRASP_RADIUS:
+        if aim is not None and not aim.reached(tool):
             aim = None
         if holding:
             self._held_shift = np.zeros(3) if aim is None else aim.way.offset
@@ -233,17 +237,13 @@ class Manipulation:
         after that would push the thing away.
         """
         aim = self._aim
-        if aim is None or math.dist(aim.place, tool) > GRASP_RADIUS:
+        if aim is None or not aim.reached(tool):
             return objects
-        near = {
-            math.dist(o.position, aim.thing.position): index
-            for index, o in enumerate(objects)
-            if o.name == aim.thing.name
-        }
-        nearest = min(near, default=math.inf)
-        if nearest > GRASP_RADIUS:
+        alike = [o for o in objects if o.name == aim.thing.name]
+        nearest = min(alike, key=lambda o: math.dist(o.position, aim.thing.position), default=None)
+        if nearest is None or math.dist(nearest.position, aim.thing.position) > GRASP_RADIUS:
             return [*objects, replace(aim.thing, visible=False)]
-        return [aim.thing if index == near[nearest] else o for index, o in enumerate(objects)]
+        return [aim.thing if o is nearest else o for o in objects]
 
     def _rank(
         self,

@@ -46,7 +46,7 @@ def run_units(units: Sequence[Unit], store: Store, pool: Pool, console: Console)
 def _waiting(wanted: Sequence[Unit], store: Store) -> list[Unit]:
     """Those without results, and those whose files are gone that these need."""
     waiting = {unit.key for unit in wanted if store.result(unit) is None}
-    for unit in reversed(closure(wanted)):  # what needs others before these
+    for unit in reversed(wanted):  # what needs others before these
         if unit.key in waiting:
             waiting |= {needed.key for needed in unit.needs if not store.has_files(needed)}
     return [unit for unit in wanted if unit.key in waiting]

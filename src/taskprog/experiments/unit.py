@@ -141,7 +141,7 @@ class Store:
         for unit in wanted:
             result = self._kept(unit)
             if result is not None:
-                self._listed[unit.key] = _listed(result)
+                self._listed[unit.key] = _ledger_entry(result)
         lines = [json.dumps({"key": key, **self._listed[key]}) + "\n" for key in sorted(self._listed)]
         if lines:
             write_whole(self._ledger, "".join(lines))
@@ -180,7 +180,7 @@ class Store:
         return self._units / f"{unit.key}.json"
 
 
-def _listed(result: dict[str, Any]) -> dict[str, Any]:
+def _ledger_entry(result: dict[str, Any]) -> dict[str, Any]:
     """What a ledger has of a result: no configuration, nor failures in words, for both name tasks that may be
     others' property."""
     figures = {name: value for name, value in result["figures"].items() if name != "failures"}

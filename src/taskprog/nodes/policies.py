@@ -21,10 +21,10 @@ from taskprog.machine import (
     TaskSpecification,
 )
 from taskprog.nodes.specification import NPI, NTP, check_eyes, check_specification, read_specification
-from taskprog.planners.checkpoint import shipped
 from taskprog.planners.npi.environments import ENVIRONMENTS
 from taskprog.planners.npi.planner import NPIPlanner
 from taskprog.planners.ntp.planner import NTPPlanner
+from taskprog.resources import shipped
 from taskprog.tasks.called import CalledTasks, by_call
 from taskprog.tasks.family import Family
 

@@ -12,14 +12,8 @@ from torch import nn
 
 from taskprog.files import written_whole
 from taskprog.machine import Library, OpKind
-from taskprog.resources import share_dir
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
-
-
-def shipped(name: str) -> Path:
-    """Folder of the policy of a name that comes with the package; it need not exist."""
-    return share_dir() / "models/policies" / name
 
 
 class CheckpointError(Exception):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from taskprog.planners.checkpoint import CheckpointError, shipped
+from taskprog.planners.checkpoint import CheckpointError
 from taskprog.planners.npi.dataset import Practice
 from taskprog.planners.npi.seq2seq import ALIGNED, Seq2SeqConfig
 from taskprog.planners.npi.train import TrainConfig
+from taskprog.resources import shipped
 from taskprog.tasks.called import CalledTasks
 from taskprog.tasks.environment import Environment
 
