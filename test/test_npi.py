@@ -23,10 +23,11 @@ from taskprog.machine import (
 )
 from taskprog.planners.checkpoint import CONFIG, CheckpointError
 from taskprog.planners.npi.batches import ActivationSet
-from taskprog.planners.npi.checkpoint import new_model
+from taskprog.planners.npi.checkpoint import load_policy, new_model
 from taskprog.planners.npi.config import NPIConfig
-from taskprog.planners.npi.dataset import NONE, Practice, Recordings, activations
+from taskprog.planners.npi.dataset import NONE, Practice, Recordings, activations, record_all
 from taskprog.planners.npi.environments import table_of
+from taskprog.planners.npi.extension import begin_as_likeliest
 from taskprog.planners.npi.objective import losses
 from taskprog.planners.npi.planner import NPIPlanner
 from taskprog.planners.npi.presets import configuration, maximum
@@ -407,6 +408,18 @@ def test_programs_are_added_while_all_else_stays_as_it_is(recordings: Recordings
         ours, theirs = (t.planner(world) for t in (trainer, more))
         results = [evaluate(world, planner, 3, 6, 1) for planner in (ours, theirs)]
         assert results[0] == results[1]
+
+
+def test_a_new_program_begins_as_the_known_one_that_does_the_same() -> None:
+    model, table = load_policy(share_dir() / "models/policies/multi")
+    recorded = record_all(table, (Practice(table.environments.index(Sorting()), (2, 5), 4),), 0).activations
+    new, memory = table.rows.index("sorting.RSHIFT"), model.program_memory
+    known = [row for row in range(len(table.rows)) if row != new]
+    right = memory[new].clone()
+    with torch.no_grad():
+        memory[known[-1]], memory[new] = right, 0.0
+    begin_as_likeliest(model, ActivationSet(table, [a for a in recorded if a.program == new]).whole, known)
+    assert torch.equal(memory[new], right)
 
 
 def test_only_more_programs_make_an_extension(recordings: Recordings) -> None:

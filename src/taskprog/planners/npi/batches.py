@@ -52,6 +52,7 @@ class ActivationSet:
 
     Attributes:
         programs: rows of the programs there are activations of.
+        whole: of each program, all of its activations.
         errors: of each program, of each of its activations, (n,): the running mean of whether it was missed,
             0 until it is drawn.
     """
@@ -61,9 +62,9 @@ class ActivationSet:
         for activation in activations:
             groups[activation.program].append(activation)
         self.programs = sorted(groups)
-        self._all = [_padded(table, groups[program]) for program in self.programs]
-        self._lengths = [batch.weight.sum(1).numpy() for batch in self._all]
-        self.errors = [torch.zeros(len(batch.rows), dtype=torch.float64) for batch in self._all]
+        self.whole = [_padded(table, groups[program]) for program in self.programs]
+        self._lengths = [batch.weight.sum(1).numpy() for batch in self.whole]
+        self.errors = [torch.zeros(len(batch.rows), dtype=torch.float64) for batch in self.whole]
 
     def draw(self, rng: np.random.Generator, decisions: int, weights: NDArray[np.float64]) -> list[Batch]:
         """A batch for each program, ``decisions`` in all, about, shared as the weights say; each program has
@@ -71,7 +72,7 @@ class ActivationSet:
         share = weights / weights.sum()
         result = []
         for everything, lengths, errors, part in zip(
-            self._all, self._lengths, self.errors, share, strict=True
+            self.whole, self._lengths, self.errors, share, strict=True
         ):
             count = max(1, round(decisions * part / float(lengths.mean())))
             if count >= len(lengths):

@@ -3,13 +3,15 @@ only the new programs' rows in memory are learnt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
 
+from taskprog.planners.npi.batches import Batch
 from taskprog.planners.npi.checkpoint import new_model
 from taskprog.planners.npi.model import NPIModel
+from taskprog.planners.npi.objective import losses
 from taskprog.planners.npi.table import ProgramTable
 
 ROWS = ("program_memory", "key_memory")  # weights with a row for each program
@@ -46,6 +48,26 @@ def extended(model: NPIModel, table: ProgramTable, wider: ProgramTable) -> NPIMo
         else:
             parameter.requires_grad_(False)
     return result
+
+
+@torch.no_grad()
+def begin_as_likeliest(model: NPIModel, batches: Iterable[Batch], known: Sequence[int]) -> None:
+    """Begin a new program's row in M^prog as that of the known one which makes its traces likeliest.
+
+    What a fixed core can do is where its rows are; a row at random may be far from all of it.
+
+    Args:
+        batches: activations of one new program each.
+        known: rows to begin as.
+    """
+    for batch in batches:
+        new = int(batch.program[0])
+        found: list[tuple[float, int]] = []
+        for row in known:
+            model.program_memory[new] = model.program_memory[row]
+            prediction = model(batch.environment, batch.program, batch.args, batch.values)
+            found.append((float(losses(prediction, batch).sum()), row))
+        model.program_memory[new] = model.program_memory[min(found)[1]]
 
 
 def _only(rows: Tensor) -> Callable[[Tensor], Tensor]:

@@ -16,7 +16,7 @@ from taskprog.planners.npi.checkpoint import new_model, save_policy
 from taskprog.planners.npi.config import NPIConfig
 from taskprog.planners.npi.dataset import Practice, Recordings, record_all
 from taskprog.planners.npi.environments import table_of
-from taskprog.planners.npi.extension import extended
+from taskprog.planners.npi.extension import begin_as_likeliest, extended
 from taskprog.planners.npi.model import NPIModel
 from taskprog.planners.npi.objective import losses, wrong
 from taskprog.planners.npi.planner import NPIPlanner
@@ -71,16 +71,17 @@ class Trainer(Training):
         torch.manual_seed(config.seed)
         self.config = config
         self.table = table_of(config.environments)
-        chosen = list(recordings.activations)
         if base is None:
             self.model = new_model(config.model, self.table)
+            self._set = ActivationSet(self.table, list(recordings.activations))
         else:
             if config.decay:
                 raise ValueError("weights that decay do not stay as they are: decay should be 0")
             self.model = extended(*base, self.table)
-            known = {self.table.rows.index(name) for name in base[1].rows}
-            chosen = [activation for activation in chosen if activation.program not in known]
-        self._set = ActivationSet(self.table, chosen)
+            known = [self.table.rows.index(name) for name in base[1].rows]
+            chosen = [activation for activation in recordings.activations if activation.program not in known]
+            self._set = ActivationSet(self.table, chosen)
+            begin_as_likeliest(self.model, self._set.whole, known)
         super().__init__(config, self.model, self._set.programs, self.table.rows)
 
     def planner(self, environment: Environment) -> NPIPlanner:
