@@ -1,17 +1,14 @@
-"""Neural Task Programming: features, scopes, decisions, checkpoints, training."""
+"""Neural Task Programming: features, scopes, decisions."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import ClassVar
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from ntp_example import FAMILY, SHORT, SMALL, VARIANTS, demonstration, model_of, observation, untrained
 
 from taskprog.machine import (
     Ask,
@@ -21,63 +18,25 @@ from taskprog.machine import (
     Observation,
     PlannerError,
     Scope,
-    flattened,
 )
-from taskprog.planners.checkpoint import CONFIG, WEIGHTS
-from taskprog.planners.ntp.batches import Group, TraceSet
-from taskprog.planners.ntp.checkpoint import library_of, new_model, save_policy
-from taskprog.planners.ntp.config import ModelConfig, Returns, Sight
-from taskprog.planners.ntp.dataset import DataConfig, Recording, record_all, thinned
-from taskprog.planners.ntp.features import Frames, relations
-from taskprog.planners.ntp.model import NTPModel
-from taskprog.planners.ntp.planner import CheckpointError, NTPPlanner
-from taskprog.planners.ntp.presets import ABLATIONS, MODELS, NTP, RELATIONAL, configuration, relabelled
+from taskprog.planners.ntp.batches import TraceSet
+from taskprog.planners.ntp.config import ModelConfig
+from taskprog.planners.ntp.dataset import Recording
+from taskprog.planners.ntp.features import relations
+from taskprog.planners.ntp.planner import NTPPlanner
 from taskprog.planners.ntp.scoping import END, INSIDE, OUTSIDE, START, decode_scopes, scope_labels
-from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings, unseen_tasks
+from taskprog.planners.ntp.train import make_recordings
 from taskprog.resources import share_dir
 from taskprog.tasks.block_stacking import (
     LIBRARY,
-    BlockStacking,
-    StackingTask,
-    demonstrated_steps,
     random_layout,
 )
-from taskprog.tasks.conditions import Conditions, Disturbances, VideoConditions
-from taskprog.tasks.evaluation import Summary, evaluate
-from taskprog.tasks.families import FAMILIES
 from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE
-
-FAMILY = BlockStacking()
-SMALL = ModelConfig(relation_bits=4, relation_hidden=8, channels=8, embedding=8, hidden=16)
-PLAIN = DataConfig(slips=0.0)
-SHORT = TrainConfig(tasks=12, steps=12, videos=4, decisions=4, warmup=4, data=PLAIN, model=SMALL)
 
 
 @pytest.fixture(scope="module")
 def recordings() -> list[Recording]:
     return make_recordings(SHORT)
-
-
-def demonstration(text: str = "1>0 2>1 5>4", seed: int = 0) -> Demonstration:
-    return FAMILY.demonstrate(StackingTask.parse(text), np.random.default_rng(seed), VideoConditions())
-
-
-def observation(names: tuple[str, ...] = CUBE_NAMES, seed: int = 9) -> Observation:
-    positions = random_layout(seed).positions.astype(np.float32)[: len(names)]
-    gripper = np.array([0.5, 0.0, 0.2], np.float32)
-    return Observation(0.0, names, positions, np.zeros(len(names), np.float32), gripper, False, False)
-
-
-def model_of(config: ModelConfig) -> NTPModel:
-    return new_model(config, library_of(FAMILY, config), len(FAMILY.offsets)).eval()
-
-
-def untrained(seed: int = 0, config: ModelConfig = SMALL) -> NTPPlanner:
-    torch.manual_seed(seed)
-    return NTPPlanner(model_of(config), FAMILY, library_of(FAMILY, config))
-
-
-# Features
 
 
 def test_relations_do_not_change_when_the_table_is_turned_or_shifted() -> None:
@@ -193,15 +152,6 @@ def test_deciding_without_a_demonstration_is_an_error() -> None:
         untrained().decide(Frame(LIBRARY["pick"], Scope(0, 1)), observation())
 
 
-VARIANTS = {
-    "relational": SMALL,
-    "vector": replace(SMALL, sight=Sight.VECTOR, encoder_dilations=(1,), joint=False),
-    "recurrent": replace(SMALL, sight=Sight.VECTOR, recurrent=True),
-    "no scope": replace(SMALL, scoped=False),
-    "flat": replace(SMALL, flat=True, scoped=False, recurrent=True),
-}
-
-
 @pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS.keys())
 def test_runs_side_by_side_are_decided_as_each_alone(config: ModelConfig) -> None:
     """Padding, other runs and frames outside the scope change nothing, in any variant."""
@@ -251,323 +201,3 @@ def test_decisions_of_a_window_are_made_as_one_by_one(recordings: list[Recording
         torch.testing.assert_close(together.call[:, k], single.call[:, 0])
         torch.testing.assert_close(together.labels[:, k], single.labels[:, 0])
         torch.testing.assert_close(together.object[:, k], single.object[:, 0])
-
-
-# Data
-
-
-def test_a_task_of_the_test_half_is_never_recorded() -> None:
-    task = FAMILY.tasks(0, 1, "test")[0]
-    with pytest.raises(ValueError, match="belongs to the test half: it must never be trained on"):
-        record_all(FAMILY, [*FAMILY.tasks(0, 2, "train"), task], 0, DataConfig())
-
-
-@pytest.mark.parametrize("flat", [False, True])
-@pytest.mark.parametrize("family", FAMILIES)
-def test_recordings_repeat_with_their_seed(family: str, flat: bool) -> None:
-    config = replace(SHORT, family=family, tasks=4, data=DataConfig(), model=replace(SMALL, flat=flat))
-    first, again, other = (make_recordings(c) for c in (config, config, replace(config, seed=1)))
-    assert len(first) == len(again)
-    for a, b in zip(first, again, strict=True):
-        for name, value in vars(a).items():
-            np.testing.assert_array_equal(value, getattr(b, name), err_msg=name)
-    assert not np.array_equal(first[0].positions, other[0].positions)
-
-
-def test_no_baseline_trains_on_fewer_decisions_than_ntp() -> None:
-    """Decisions of a gradient step, without padding, times the preset's steps."""
-
-    def decisions(model: str) -> float:
-        config = configuration("block_stacking", model, 20, 0)
-        config = replace(config, data=replace(config.data, trials=1))
-        traces = TraceSet(make_recordings(config), config.model.recurrent, config.model.scoped)
-        rng, weights = np.random.default_rng(0), np.ones(len(traces.programs))
-        drawn = [traces.draw(rng, config.videos, config.decisions, weights)[1] for _ in range(20)]
-        return config.steps * float(np.mean([sum(float(g.target.weight.sum()) for g in d) for d in drawn]))
-
-    baselines = [model for model in MODELS if model not in (RELATIONAL, NTP)]
-    assert min(decisions(model) for model in baselines) >= 0.99 * decisions(NTP)
-
-
-def test_recorded_scopes_lie_inside_their_callers(recordings: list[Recording]) -> None:
-    for recording in recordings:
-        calls = recording.subscope[:, 0] >= 0
-        assert (recording.subscope[calls, 0] >= recording.scope[calls, 0]).all()
-        assert (recording.subscope[calls, 1] <= recording.scope[calls, 1]).all()
-        assert (recording.subscope[calls, 1] - recording.subscope[calls, 0] >= 2).all()
-
-
-def test_thinned_demonstrations_still_show_the_same() -> None:
-    video = demonstration()
-    thin = thinned(video, 0.9, np.random.default_rng(0))
-    assert len(thin) < len(video)
-    assert demonstrated_steps(thin) == demonstrated_steps(video)
-    assert all((thin.held == cube).sum() >= 2 for cube in (1, 2, 5))
-
-
-def test_unseen_tasks_are_not_trained_on_and_not_of_the_test_half() -> None:
-    unseen = unseen_tasks(SHORT, 20)
-    trained = {task.goal for task in FAMILY.tasks(SHORT.seed, SHORT.tasks, "train")}
-    assert len(unseen) == 20
-    assert {task.half for task in unseen} == {"train"}
-    assert not {task.goal for task in unseen} & trained
-
-
-def test_after_a_slip_the_expert_shows_how_to_go_on() -> None:
-    """Programs that ended too early leave states from which the expert still reaches the goal."""
-    tasks = FAMILY.tasks(0, 20, "train")
-    config = replace(PLAIN, trials=1, disturbed=1.0, disturbances=Disturbances())
-    plain, slipped = (record_all(FAMILY, tasks, 0, replace(config, slips=share)) for share in (0.0, 0.2))
-    root = list(LIBRARY).index("block_stacking")
-    holding = [(r.flags[r.program == root, 1] > 0).any() for r in slipped]
-    assert sum(holding) > 10
-    assert not any((r.flags[r.program == root, 1] > 0).any() for r in plain)
-    assert all(r.call[-1] == -1 and r.program[-1] == root for r in slipped)
-    for r in slipped:
-        inner = r.subscope[:, 0] >= 0
-        assert (r.subscope[inner, 0] >= r.scope[inner, 0]).all()
-        assert (r.subscope[inner, 1] <= r.scope[inner, 1]).all()
-
-
-def record_some(returns: Returns, flat: bool = False) -> list[Recording]:
-    tasks = FAMILY.tasks(0, 6, "train")
-    return record_all(FAMILY, tasks, 0, replace(PLAIN, trials=1), flat, returns)
-
-
-def test_when_programs_return() -> None:
-    """Each call of a program ends once, in its last decision, with or without a call as is asked for."""
-    mixed, letter, apart = (record_some(r) for r in (Returns.MIXED, Returns.WITH_CALL, Returns.SEPARATE))
-    root = list(LIBRARY).index("block_stacking")
-    for recordings, alone in ((mixed, {root}), (letter, set()), (apart, {0, 1, 2, 3})):
-        for r in recordings:
-            for call in set(r.activation.tolist()):
-                steps = np.flatnonzero(r.activation == call)
-                assert r.end[steps].tolist() == [0.0] * (len(steps) - 1) + [1.0]
-                assert (r.call[steps[-1]] == -1) == (r.program[steps[0]] in alone)
-    for a, b in zip(mixed, apart, strict=True):
-        calls = (r.call[r.call >= 0].tolist() for r in (a, b))
-        assert next(calls) == next(calls)  # stops come in between, calls stay in order
-
-
-def test_flat_recordings_hold_the_same_primitives_and_no_programs() -> None:
-    library, deep = list(flattened(LIBRARY)), list(LIBRARY)
-    still = (0.0, 0.0)
-    tasks = FAMILY.tasks(0, 6, "train")
-    config = DataConfig(trials=1, disturbed=0.0, detector=still, action=still)
-    pairs = zip(
-        record_all(FAMILY, tasks, 0, config, flat=True), record_all(FAMILY, tasks, 0, config), strict=True
-    )
-    for flat, hierarchical in pairs:
-        primitives = [deep[c] for c in hierarchical.call if c >= 0 and LIBRARY[deep[c]].callees == ()]
-        assert [library[c] for c in flat.call if c >= 0] == primitives
-        assert set(flat.activation) == {0}
-
-
-def drawn(recordings: list[Recording], **how: bool) -> list[Group]:
-    rng = np.random.default_rng(0)
-    traces = TraceSet(recordings, how.get("recurrent", False), how.get("scoped", True))
-    return traces.draw(rng, 8, 6, np.ones(len(traces.programs)), how.get("relabelled", False))[1]
-
-
-def test_whole_videos_are_shared_by_the_roots_decisions(recordings: list[Recording]) -> None:
-    whole, parts = drawn(recordings)
-    assert (whole.state.program == 0).all()
-    assert len(whole.window.length) == 8
-    assert (parts.state.program > 0).all()
-    assert parts.state.program.shape[1] == 1
-    (only,) = drawn(recordings, scoped=False)
-    assert (only.target.scope == -1).all()
-    assert only.state.program.shape == (8, 6)
-
-
-def test_sequences_hold_all_decisions_of_a_call_in_order(recordings: list[Recording]) -> None:
-    for group in drawn(recordings, recurrent=True):
-        assert (group.state.program == group.state.program[:, :1]).all()
-        lengths = group.target.weight.sum(1).long()
-        ends = group.target.end[torch.arange(len(lengths)), lengths - 1]
-        assert (ends == 1).all()
-        assert (group.target.end * group.target.weight).sum() == len(lengths)
-
-
-def test_relabelling_renames_objects_alike_everywhere(recordings: list[Recording]) -> None:
-    """An equivariant model, which cannot tell names, loses nothing and gains nothing."""
-    model, results = model_of(SMALL), []
-    for names in (False, True):
-        traces = TraceSet(recordings, False, True)
-        frames, groups = traces.draw(np.random.default_rng(2), 4, 6, np.ones(4))
-        if names:
-            order = torch.randperm(8)
-            frames = Frames(frames.positions[:, order], frames.held[:, order], frames.hand)
-            for group in groups:
-                group.state.positions = group.state.positions[:, :, order]
-                place = order.argsort()[group.target.object.clamp(min=0)]
-                group.target.object = torch.where(group.target.object >= 0, place, group.target.object)
-        found = [model(model.encode(frames), g.window, g.state).object for g in groups]
-        wanted = [g.target.object for g in groups]
-        results.append(
-            torch.cat([f[w >= 0].gather(1, w[w >= 0, None]) for f, w in zip(found, wanted, strict=True)])
-        )
-    torch.testing.assert_close(*results)
-    rng = np.random.default_rng(0)
-    frames, groups = TraceSet(recordings, False, True).draw(rng, 4, 6, np.ones(4), relabelled=True)
-    for group in groups:
-        held = group.window.of_frames(frames.held).sum(1)  # (B, N) the cube that is carried in each scope
-        picks = (group.state.program == list(LIBRARY).index("pick")) & (group.target.object >= 0)
-        for b, k in picks.nonzero().tolist():
-            assert held[b].argmax() == group.target.object[b, k]
-
-
-# Training
-
-
-def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in trainer.model.state_dict().items()}
-
-
-def test_training_repeats_with_its_seed_and_goes_on_after_an_interruption(
-    recordings: list[Recording], tmp_path: Path
-) -> None:
-    whole = Trainer(SHORT, recordings)
-    whole.run()
-
-    def interrupt(progress: object) -> None:
-        if first.step == 5:
-            raise KeyboardInterrupt
-
-    first = Trainer(SHORT, recordings)
-    with pytest.raises(KeyboardInterrupt):
-        first.run(interrupt)
-    first.save_state(tmp_path)
-    second = Trainer(SHORT, recordings)
-    assert second.load_state(tmp_path)
-    assert second.step == 5
-    second.run()
-    for name, value in weights(whole).items():
-        torch.testing.assert_close(weights(second)[name], value, rtol=0, atol=0)
-    assert second.errors == whole.errors
-
-
-def test_an_interrupted_training_is_not_continued_with_another_configuration(
-    recordings: list[Recording], tmp_path: Path
-) -> None:
-    Trainer(SHORT, recordings).save_state(tmp_path)
-    with pytest.raises(ValueError, match="another configuration"):
-        Trainer(replace(SHORT, rate=1e-4), recordings).load_state(tmp_path)
-    assert not Trainer(SHORT, recordings).load_state(tmp_path / "elsewhere")
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_every_model_trains(model: str) -> None:
-    config = configuration("block_stacking", model, 4, 0)
-    config = replace(config, steps=2, videos=3, data=DataConfig(trials=1))
-    trainer = Trainer(config, make_recordings(config))
-    trainer.run()
-    assert math.isfinite(trainer.loss)
-    assert [point.step for point in trainer.history] == [1, 2]
-
-
-def test_every_difference_from_the_paper_changes_one_thing() -> None:
-    base = configuration("order_fulfilment", RELATIONAL, 4, 0)
-    for name, ablation in ABLATIONS.items():
-        changed = ablation.change(base)
-        assert changed != base, name
-        assert changed.steps == base.steps
-        fields = [
-            field
-            for before, after in ((base.model, changed.model), (base.data, changed.data))
-            for field, value in vars(after).items()
-            if value != getattr(before, field)
-        ]
-        assert len(fields) == 1, (name, fields)
-    assert relabelled(base).data.relabelled
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_a_short_training_learns_to_do_unseen_tasks() -> None:
-    """With a thousand steps nearly all are done; an untrained policy does none."""
-    config = TrainConfig(tasks=200, steps=700)
-    trainer = Trainer(config, make_recordings(config))
-    trainer.run()
-    summary = Summary.of(evaluate(FAMILY, unseen_tasks(config, 40), trainer.planner(), Conditions()))
-    assert summary.rate >= 0.6, summary
-
-
-# Checkpoints
-
-
-@pytest.fixture
-def policy(tmp_path: Path) -> Path:
-    folder = tmp_path / "policy"
-    save_policy(folder, model_of(SMALL), FAMILY, {})
-    return folder
-
-
-@pytest.mark.parametrize("config", VARIANTS.values(), ids=VARIANTS.keys())
-def test_a_saved_policy_decides_the_same(config: ModelConfig, tmp_path: Path) -> None:
-    fresh = untrained(5, config)
-    save_policy(tmp_path, fresh._model, FAMILY, {})
-    video, seen = demonstration(), observation()
-    loaded = NTPPlanner.load(tmp_path, FAMILY)
-    assert loaded.library == fresh.library
-    for program in (op.name for op in fresh.library.values() if op.callees):
-        asks = [Ask(Frame(fresh.library[program], video.whole), seen)]
-        for planner in (fresh, loaded):
-            planner.begin(video)
-        (one,), (other,) = fresh.decide_many(asks), loaded.decide_many(asks)
-        assert isinstance(one, Decision)
-        assert isinstance(other, Decision)
-        assert replace(one, state=None) == replace(other, state=None)
-
-
-def truncate(folder: Path) -> None:
-    path = folder / WEIGHTS
-    path.write_bytes(path.read_bytes()[:500])
-
-
-def change(**fields: object) -> Callable[[Path], None]:
-    def edit(folder: Path) -> None:
-        path = folder / CONFIG
-        path.write_text(json.dumps(json.loads(path.read_text()) | fields))
-
-    return edit
-
-
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        (lambda folder: (folder / WEIGHTS).unlink(), "model.safetensors: no such file"),
-        (lambda folder: (folder / CONFIG).unlink(), "config.json: no such file"),
-        (truncate, "model.safetensors: damaged or not safetensors"),
-        (lambda folder: (folder / CONFIG).write_text("{"), "config.json: not a policy's configuration"),
-        (change(format="other/2"), "format is 'other/2', expected 'taskprog-ntp/2'"),
-        (change(model={"channels": "many"}), "not a policy's configuration"),
-        (
-            change(model={**SMALL.__dict__, "hidden": 24}),
-            r"tensor core.first.bias has shape \(16,\).*asks for \(24,\)",
-        ),
-        (change(root="sorting"), "trained for the library sorting"),
-    ],
-)
-def test_a_damaged_policy_is_refused_by_name(
-    policy: Path, damage: Callable[[Path], None], reason: str
-) -> None:
-    damage(policy)
-    with pytest.raises(CheckpointError, match=reason):
-        NTPPlanner.load(policy, FAMILY)
-
-
-def test_a_policy_for_another_family_or_at_no_such_place_is_refused(policy: Path) -> None:
-    @dataclass(frozen=True)
-    class Other(BlockStacking):
-        release: ClassVar[float] = 0.1
-
-    with pytest.raises(CheckpointError, match="trained for the library block_stacking"):
-        NTPPlanner.load(policy, Other())
-    vector = policy.with_name("vector")
-    save_policy(vector, model_of(VARIANTS["vector"]), FAMILY, {})
-    with pytest.raises(CheckpointError, match="sees a vector of 8 objects, the family has 10"):
-        NTPPlanner.load(vector, BlockStacking(cubes=10))
-    NTPPlanner.load(policy, BlockStacking(cubes=10))
-    with pytest.raises(CheckpointError, match="no such folder"):
-        NTPPlanner.load(policy / "missing", FAMILY)

@@ -1,0 +1,95 @@
+"""NTP's training, of all models."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from ntp_example import FAMILY, SHORT
+
+from taskprog.planners.ntp.dataset import DataConfig, Recording
+from taskprog.planners.ntp.presets import ABLATIONS, MODELS, RELATIONAL, configuration, relabelled
+from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings, unseen_tasks
+from taskprog.tasks.conditions import Conditions
+from taskprog.tasks.evaluation import Summary, evaluate
+
+
+@pytest.fixture(scope="module")
+def recordings() -> list[Recording]:
+    return make_recordings(SHORT)
+
+
+def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in trainer.model.state_dict().items()}
+
+
+def test_training_repeats_with_its_seed_and_goes_on_after_an_interruption(
+    recordings: list[Recording], tmp_path: Path
+) -> None:
+    whole = Trainer(SHORT, recordings)
+    whole.run()
+
+    def interrupt(progress: object) -> None:
+        if first.step == 5:
+            raise KeyboardInterrupt
+
+    first = Trainer(SHORT, recordings)
+    with pytest.raises(KeyboardInterrupt):
+        first.run(interrupt)
+    first.save_state(tmp_path)
+    second = Trainer(SHORT, recordings)
+    assert second.load_state(tmp_path)
+    assert second.step == 5
+    second.run()
+    for name, value in weights(whole).items():
+        torch.testing.assert_close(weights(second)[name], value, rtol=0, atol=0)
+    assert second.errors == whole.errors
+
+
+def test_an_interrupted_training_is_not_continued_with_another_configuration(
+    recordings: list[Recording], tmp_path: Path
+) -> None:
+    Trainer(SHORT, recordings).save_state(tmp_path)
+    with pytest.raises(ValueError, match="another configuration"):
+        Trainer(replace(SHORT, rate=1e-4), recordings).load_state(tmp_path)
+    assert not Trainer(SHORT, recordings).load_state(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_trains(model: str) -> None:
+    config = configuration("block_stacking", model, 4, 0)
+    config = replace(config, steps=2, videos=3, data=DataConfig(trials=1))
+    trainer = Trainer(config, make_recordings(config))
+    trainer.run()
+    assert math.isfinite(trainer.loss)
+    assert [point.step for point in trainer.history] == [1, 2]
+
+
+def test_every_difference_from_the_paper_changes_one_thing() -> None:
+    base = configuration("order_fulfilment", RELATIONAL, 4, 0)
+    for name, ablation in ABLATIONS.items():
+        changed = ablation.change(base)
+        assert changed != base, name
+        assert changed.steps == base.steps
+        fields = [
+            field
+            for before, after in ((base.model, changed.model), (base.data, changed.data))
+            for field, value in vars(after).items()
+            if value != getattr(before, field)
+        ]
+        assert len(fields) == 1, (name, fields)
+    assert relabelled(base).data.relabelled
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_short_training_learns_to_do_unseen_tasks() -> None:
+    """With a thousand steps nearly all are done; an untrained policy does none."""
+    config = TrainConfig(tasks=200, steps=700)
+    trainer = Trainer(config, make_recordings(config))
+    trainer.run()
+    summary = Summary.of(evaluate(FAMILY, unseen_tasks(config, 40), trainer.planner(), Conditions()))
+    assert summary.rate >= 0.6, summary
