@@ -20,7 +20,7 @@ from taskprog.tasks.table_top import CUBE_SIZE, LAYOUT_REGION, TABLE_HEIGHT
 from taskprog_sim.bullet import TIME_STEP
 from taskprog_sim.footprint import Footprint, separation
 from taskprog_sim.goods import yaw_quaternion
-from taskprog_sim.order_layout import MAX_OBJECTS, container_footprint, free_spot
+from taskprog_sim.order_layout import HAND_ROOM, MAX_OBJECTS, container_footprint, free_spot
 from taskprog_sim.outline import lying
 from taskprog_sim.scene_description import BLOCK_STACKING, Thing, kind_of
 from taskprog_sim.scorer import is_inside
@@ -275,11 +275,12 @@ def _cube_spot(name: str, taken: list[Footprint], gap: float, rng: np.random.Gen
 
 
 def _outline(world: World, index: int) -> Footprint:
+    """Where the thing at ``index`` leaves no place: containers have a hand's room around them."""
     poses = world.poses()
     (x, y, _), quaternion = poses.positions[index].tolist(), poses.quaternions[index]
     kind = kind_of(world.names[index])
     if kind in CONTAINER_NAMES:
-        return container_footprint(world.description.things[index])
+        return container_footprint(world.description.things[index], HAND_ROOM)
     if kind in GOOD_NAMES:
         yaw, size = lying(kind, quaternion)
         return Footprint(x, y, yaw, float(size[0]), float(size[1]))

@@ -18,6 +18,9 @@ from taskprog_sim.scene_description import ORDER_FULFILMENT, SceneDescription, T
 MIN_OBJECTS, MAX_OBJECTS = 4, 40
 GOODS_X, GOODS_Y = (0.36, 0.80), (-0.27, 0.27)  # goods start within these bounds
 GAP = 0.012  # metres between goods, less where they are too many for it
+# Metres between goods and containers, whose walls are higher than fingers are long: a hand that closes across
+# a wall needs 40 mm between it and what it takes, along a wall 15.
+HAND_ROOM = 0.035
 USUAL = 0.6  # share of goods that lie as they usually do
 TOUCHING = 0.6  # share of the goods in clutter that are pushed against another one
 PUSH = 0.002  # metres by which their outlines then overlap: those of ducks and bears have empty corners
@@ -56,7 +59,7 @@ def order_scene(
     rng = np.random.default_rng(seed)
     boxes = tuple(containers) or random_containers(rng)
     lying = [_Lying(category, _rest(category, rng)) for category, n in counts.items() for _ in range(n)]
-    spots = _pack(lying, [container_footprint(box) for box in boxes], clutter, rng)
+    spots = _pack(lying, [container_footprint(box, HAND_ROOM) for box in boxes], clutter, rng)
     number = dict.fromkeys(counts, 0)
     goods = []
     for good, spot in zip(lying, spots, strict=True):
@@ -110,11 +113,11 @@ def standing_container(name: str, x: float, y: float, yaw: float) -> Thing:
     return Thing(name, (x, y, TABLE_HEIGHT + CONTAINER_SIZE[2] / 2), yaw_quaternion(yaw))
 
 
-def container_footprint(container: Thing) -> Footprint:
-    """The outline of a container."""
+def container_footprint(container: Thing, room: float = 0.0) -> Footprint:
+    """The outline of a container, and so many metres around it."""
     x, y, _ = container.position
     yaw = 2 * math.atan2(container.quaternion[2], container.quaternion[3])
-    return Footprint(x, y, yaw, CONTAINER_SIZE[0], CONTAINER_SIZE[1])
+    return Footprint(x, y, yaw, CONTAINER_SIZE[0] + 2 * room, CONTAINER_SIZE[1] + 2 * room)
 
 
 def free_spot(

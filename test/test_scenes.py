@@ -17,7 +17,15 @@ from scipy.spatial.transform import Rotation
 from taskprog.tasks.goods import CONTAINER_NAMES, CONTAINER_SIZE, GOOD_NAMES
 from taskprog.tasks.table_top import CUBE_NAMES, TABLE_HEIGHT
 from taskprog_sim.footprint import Footprint, separation
-from taskprog_sim.order_layout import CONTAINER_PLACES, GOODS_X, GOODS_Y, order_scene, random_counts
+from taskprog_sim.order_layout import (
+    CONTAINER_PLACES,
+    GOODS_X,
+    GOODS_Y,
+    container_footprint,
+    order_scene,
+    random_counts,
+)
+from taskprog_sim.outline import lying
 from taskprog_sim.scene_description import SceneDescription
 from taskprog_sim.scenes import describe
 from taskprog_sim.world import World
@@ -100,6 +108,16 @@ def test_goods_are_turned_all_ways_and_not_all_lie_alike() -> None:
     headings = turns.as_matrix()[upright, :2, 0]
     assert 5 < upright.sum() < 20
     assert np.abs(headings.mean(axis=0)).max() < 0.8
+
+
+@pytest.mark.parametrize("clutter", [False, True])
+def test_a_hand_has_room_between_goods_and_containers(clutter: bool) -> None:
+    *goods, a, b, c, d = describe("order_fulfilment", 4, 40, clutter=clutter).things
+    boxes = [container_footprint(box) for box in (a, b, c, d)]
+    for thing in goods:
+        yaw, size = lying(thing.kind, np.array(thing.quaternion))
+        outline = Footprint(*thing.position[:2], yaw, *size[:2].tolist())
+        assert separation(outline, boxes).min() > 0.0345
 
 
 def test_separation_of_turned_rectangles() -> None:
