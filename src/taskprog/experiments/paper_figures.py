@@ -272,10 +272,8 @@ def _cleanup(paper: Paper) -> Figure:
 
 def _convergence(paper: Paper) -> Figure:
     models = (RELATIONAL, *list(MODELS)[1:2]) if paper.scale.quick else tuple(MODELS)
-    families = (STACKING,) if paper.scale.quick else (STACKING, ORDERS)
     rows = [
-        _convergence_row(paper, family, test, model, twice)
-        for family in families
+        _convergence_row(paper, test, model, twice)
         for model in models
         for twice in (False, True)
         for test in (SEEN, UNSEEN)
@@ -284,28 +282,22 @@ def _convergence(paper: Paper) -> Figure:
         "convergence",
         "Is that all that training can do? The same with twice the gradient steps",
         (
-            f"Block stacking, {paper.most} training tasks; order fulfilment with 4 objects, which has 4 "
-            "training tasks; one seed. A model is said to be trained to convergence here if twice the steps "
-            "(and the learning rate's descent twice as long) do not change its rates beyond their intervals.",
+            f"Block stacking, {paper.most} training tasks; one seed. A model is said to be trained to "
+            "convergence here if twice the steps (and the learning rate's descent twice as long) do not "
+            "change its rates beyond their intervals.",
         ),
         rows,
     )
 
 
-def _convergence_row(paper: Paper, family: str, test: str, model: str, twice: bool) -> Row:
-    seed, n = paper.scale.seeds[0], min(MAPS, paper.scale.episodes)
-    tasks = paper.most if family == STACKING else TASKS[family]
-    usual = paper.config(family, model, tasks, seed).steps
+def _convergence_row(paper: Paper, test: str, model: str, twice: bool) -> Row:
+    seed, n = paper.scale.seeds[0], paper.scale.episodes
+    usual = paper.config(STACKING, model, paper.most, seed).steps
     steps = 2 * usual if twice else None
-    policy = paper.trained(family, model, tasks, seed, steps=steps)
-    name = f"convergence-{family}-{test}-{model}-{'twice' if twice else 'usual'}-seed{seed}"
-    unit = paper.evaluated(policy, name, TaskSet(test, n, seed, tasks), family=family)
-    labels: dict[str, str | int] = {
-        "family": family,
-        "model": label(model),
-        "steps": steps or usual,
-        "test": test,
-    }
+    policy = paper.trained(STACKING, model, paper.most, seed, steps=steps)
+    name = f"convergence-{test}-{model}-{'twice' if twice else 'usual'}-seed{seed}"
+    unit = paper.evaluated(policy, name, TaskSet(test, n, seed, paper.most))
+    labels: dict[str, str | int] = {"model": label(model), "steps": steps or usual, "test": test}
     return Row(labels, {seed: unit})
 
 
