@@ -262,7 +262,7 @@ def test_somebody_else_taking_the_arm_stops_the_primitive(ros: RosWorld) -> None
     bench = Bench(ros, SLOW)
     task, moving, _ = bench.move_slowly()
     wait(moving, "the arm's motion")
-    bench.robot_node._arm.cancel("taken over")
+    bench.robot_node.controllers.cancel("taken over")
     result = task.result()
     assert result.error_code == MoveTo.Result.ROBOT_STOPPED
     assert "taken over" in result.message

@@ -27,10 +27,11 @@ from taskprog.control.robot import (
     JointTrajectory,
 )
 from taskprog.machine import CancelToken, Outcome, OutcomeCode
+from taskprog.nodes.controllers import ControllerServers
 from taskprog.nodes.convert import from_stamp, to_duration, to_stamp
 from taskprog.nodes.heartbeat import Heartbeat
 from taskprog.nodes.parameters import declare
-from taskprog.nodes.single_goal import Feedback, SingleGoalServer
+from taskprog.nodes.single_goal import Feedback
 from taskprog.nodes.spin import run
 
 STATE_PERIOD = 0.05  # seconds of wall time between joint states
@@ -49,6 +50,7 @@ class LoopbackRobotNode(Node):
 
     Attributes:
         robot: to set its faults, in tests.
+        controllers: what it offers.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -63,34 +65,18 @@ class LoopbackRobotNode(Node):
         self.robot.object_width = thing or None
         self._states = self.create_publisher(JointState, "joint_states", QoSProfile(depth=20))
         self.create_timer(STATE_PERIOD, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        self._arm = SingleGoalServer(
+        self.controllers = ControllerServers(
             self,
-            FollowJointTrajectory,
-            "arm_controller/follow_joint_trajectory",
-            accept=self._accept_trajectory,
-            execute=self._follow,
-            failure=lambda text: FollowJointTrajectory.Result(
-                error_code=FollowJointTrajectory.Result.INVALID_GOAL, error_string=text
-            ),
-            preempt=True,
-            succeeded=lambda result: not result.error_string,
-        )
-        self._gripper = SingleGoalServer(
-            self,
-            GripperCommand,
-            "gripper_controller/gripper_cmd",
-            accept=self._accept_grip,
-            execute=self._grip,
-            failure=lambda text: GripperCommand.Result(),
-            preempt=True,
-            succeeded=lambda result: bool(result.reached_goal or result.stalled),
+            accept_trajectory=self._accept_trajectory,
+            follow=self._follow,
+            accept_grip=self._accept_grip,
+            grip=self._grip,
         )
         self._heartbeat = Heartbeat(self)
 
     def destroy_node(self) -> None:
         """Stop what runs, then the node."""
-        self._arm.close()
-        self._gripper.close()
+        self.controllers.close()
         super().destroy_node()
 
     @property

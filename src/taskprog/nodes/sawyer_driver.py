@@ -7,28 +7,20 @@ that is service ``sawyer_driver/enable``, and somebody has to call it. Further s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from control_msgs.action import FollowJointTrajectory, GripperCommand
-from control_msgs.msg import JointTolerance
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from std_msgs.msg import Header
 from std_srvs.srv import Trigger
-from trajectory_msgs.msg import JointTrajectoryPoint
 
 from taskprog.control.arm_goal import (
-    ArmGoal,
     ArmLimits,
     GoalError,
-    ResultCode,
-    Tolerances,
-    Waypoint,
-    make_goal,
 )
 from taskprog.control.collision import CollisionModel
 from taskprog.control.intera.arm import Motion
@@ -40,12 +32,12 @@ from taskprog.control.intera.robot import RobotError, SawyerRobot
 from taskprog.control.kinematics import Kinematics
 from taskprog.control.robot import ARM_JOINTS
 from taskprog.machine import CancelToken
-from taskprog.nodes.convert import from_stamp, to_duration
+from taskprog.nodes.controllers import ControllerServers, arm_feedback, arm_goal
 from taskprog.nodes.heartbeat import TOPIC, Heartbeat, HeartbeatMonitor
 from taskprog.nodes.parameters import declare
 from taskprog.nodes.qos import LATCHED
 from taskprog.nodes.sawyer_states import StatePublisher
-from taskprog.nodes.single_goal import Feedback, SingleGoalServer
+from taskprog.nodes.single_goal import Feedback
 from taskprog.nodes.spin import run
 
 EXECUTOR = "executor"
@@ -102,35 +94,19 @@ class SawyerDriverNode(LifecycleNode):
             self.create_timer(period, callback, callback_group=MutuallyExclusiveCallbackGroup(), clock=steady)
         self._offer()
         Heartbeat(self)
-        self._monitor = HeartbeatMonitor(self, (EXECUTOR,), lost=self._on_lost)
+        self._monitor = HeartbeatMonitor(self, (EXECUTOR,), lost=self._controllers.on_lost)
         if autostart:
             if self.trigger_configure() is not TransitionCallbackReturn.SUCCESS:
                 raise ValueError("the driver could not be configured; see above for the reason")
             self.trigger_activate()
 
     def _offer(self) -> None:
-        self._arm = SingleGoalServer(
+        self._controllers = ControllerServers(
             self,
-            FollowJointTrajectory,
-            "arm_controller/follow_joint_trajectory",
-            accept=self._accept_trajectory,
-            execute=self._follow,
-            failure=lambda text: FollowJointTrajectory.Result(
-                error_code=int(Code.INVALID_GOAL), error_string=text
-            ),
-            preempt=True,
-            # A cancelled motion has no code of its own.
-            succeeded=lambda result: result.error_code == 0 and not result.error_string,
-        )
-        self._gripper = SingleGoalServer(
-            self,
-            GripperCommand,
-            "gripper_controller/gripper_cmd",
-            accept=self._accept_grip,
-            execute=self._grip,
-            failure=lambda text: GripperCommand.Result(),
-            preempt=True,
-            succeeded=lambda result: bool(result.reached_goal or result.stalled),
+            accept_trajectory=self._accept_trajectory,
+            follow=self._follow,
+            accept_grip=self._accept_grip,
+            grip=self._grip,
         )
         group = ReentrantCallbackGroup()  # a stop must not wait behind an enable
         for name, act in (
@@ -164,8 +140,7 @@ class SawyerDriverNode(LifecycleNode):
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop what moves and take no more goals; the motors stay as they are."""
         self._active = False
-        self._arm.cancel("the driver was deactivated")
-        self._gripper.cancel("the driver was deactivated")
+        self._controllers.cancel("the driver was deactivated")
         if self._robot is not None:
             self._robot.arm.stop("the driver was deactivated", cancelled=False)
         return super().on_deactivate(state)
@@ -184,8 +159,7 @@ class SawyerDriverNode(LifecycleNode):
 
     def destroy_node(self) -> None:
         """Stop the arm, disconnect, and take the node down."""
-        self._arm.close()
-        self._gripper.close()
+        self._controllers.close()
         robot, self._robot = self._robot, None
         if robot is not None:
             robot.close()
@@ -206,18 +180,11 @@ class SawyerDriverNode(LifecycleNode):
 
         return answer
 
-    def _on_lost(self, name: str) -> None:
-        reason = f"{name} has gone silent"
-        if self._arm.busy or self._gripper.busy:
-            self.get_logger().error(f"{reason}: stopping the arm")
-        self._arm.cancel(reason)
-        self._gripper.cancel(reason)
-
     def _accept_trajectory(self, goal: FollowJointTrajectory.Goal) -> str | None:
         if not self._active:
             return INACTIVE
         try:
-            _arm_goal(goal)
+            arm_goal(UNLIMITED, goal)
         except GoalError as error:
             return f"{error.code.name}: {error}"
         return None
@@ -229,7 +196,7 @@ class SawyerDriverNode(LifecycleNode):
         if robot is None or cancel.cancelled:
             return FollowJointTrajectory.Result(error_string=cancel.reason or INACTIVE)
         try:
-            motion = robot.arm.start(_arm_goal(goal))
+            motion = robot.arm.start(arm_goal(UNLIMITED, goal))
         except Refused as refused:
             self.get_logger().warning(f"{refused.code.name}: {refused}")
             return _result(refused.code, str(refused))
@@ -245,20 +212,9 @@ class SawyerDriverNode(LifecycleNode):
         return _result(motion.ended.code, motion.ended.message)
 
     def _feedback(self, robot: SawyerRobot, motion: Motion) -> FollowJointTrajectory.Feedback:
-        positions, velocities = motion.setpoint
+        now = self.get_clock().now().nanoseconds * 1e-9
         measured = robot.feeds.arm() or motion.setpoint
-        at = to_duration(max(motion.time, 0.0))
-
-        def point(p: Any, v: Any) -> JointTrajectoryPoint:
-            return JointTrajectoryPoint(positions=p.tolist(), velocities=v.tolist(), time_from_start=at)
-
-        return FollowJointTrajectory.Feedback(
-            header=Header(stamp=self.get_clock().now().to_msg()),
-            joint_names=list(ARM_JOINTS),
-            desired=point(positions, velocities),
-            actual=point(*measured),
-            error=point(positions - measured[0], velocities - measured[1]),
-        )
+        return arm_feedback(now, max(motion.time, 0.0), motion.setpoint, measured)
 
     def _accept_grip(self, goal: GripperCommand.Goal) -> str | None:
         robot = self._robot
@@ -309,29 +265,6 @@ class SawyerDriverNode(LifecycleNode):
             status.values = [KeyValue(key=k, value=v) for k, v in robot.status().items()]
         message.status = [status]
         self._diagnostics.publish(message)
-
-
-def _arm_goal(goal: FollowJointTrajectory.Goal) -> ArmGoal:
-    if goal.multi_dof_trajectory.points:
-        raise GoalError(ResultCode.INVALID_GOAL, "the arm has no joints of several degrees of freedom")
-    return make_goal(
-        UNLIMITED,
-        goal.trajectory.joint_names,
-        [
-            Waypoint(from_stamp(p.time_from_start), p.positions, p.velocities, p.accelerations)
-            for p in goal.trajectory.points
-        ],
-        from_stamp(goal.trajectory.header.stamp),
-        Tolerances(
-            _tolerances(goal.path_tolerance),
-            _tolerances(goal.goal_tolerance),
-            from_stamp(goal.goal_time_tolerance),
-        ),
-    )
-
-
-def _tolerances(messages: Sequence[JointTolerance]) -> dict[str, float]:
-    return {message.name: float(message.position) for message in messages}
 
 
 def _result(code: Code, text: str) -> FollowJointTrajectory.Result:

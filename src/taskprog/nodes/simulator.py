@@ -11,12 +11,10 @@ hand it jobs and wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from control_msgs.action import FollowJointTrajectory, GripperCommand
-from control_msgs.msg import JointTolerance
 from geometry_msgs.msg import TransformStamped
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
@@ -27,21 +25,16 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header, String
 from std_srvs.srv import SetBool
 from tf2_msgs.msg import TFMessage
-from trajectory_msgs.msg import JointTrajectoryPoint
 
 from taskprog.control.arm_goal import (
-    ArmGoal,
     ArmLimits,
     GoalError,
-    ResultCode,
-    Tolerances,
-    Waypoint,
-    make_goal,
 )
 from taskprog.control.frame_tree import FrameTree
-from taskprog.control.robot import ARM_JOINTS, GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
+from taskprog.control.robot import GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
 from taskprog.machine import CancelToken
-from taskprog.nodes.convert import from_stamp, to_duration, to_stamp
+from taskprog.nodes.controllers import ControllerServers, arm_feedback, arm_goal
+from taskprog.nodes.convert import from_stamp, to_stamp
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
 from taskprog.nodes.parameters import declare
 from taskprog.nodes.qos import CAMERA, LATCHED, NEWEST, STATES
@@ -52,7 +45,7 @@ from taskprog.nodes.sensor_messages import (
     joint_state_message,
     transform_message,
 )
-from taskprog.nodes.single_goal import Feedback, SingleGoalServer
+from taskprog.nodes.single_goal import Feedback
 from taskprog.nodes.spin import run
 from taskprog.perception.camera import CameraModel
 from taskprog.resources import share_dir
@@ -113,37 +106,18 @@ class SimulatorNode(Node):
         self._publisher.introduce(self._engine.run(_camera_model), description)
         self._limits: ArmLimits = self._engine.run(_arm_limits)
         self._gripper_range = GripperController(GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH, GRIPPER_OPEN_WIDTH)
-        self._offer_actions()
+        self._controllers = ControllerServers(
+            self,
+            accept_trajectory=self._accept_trajectory,
+            follow=self._follow,
+            accept_grip=self._accept_grip,
+            grip=self._grip,
+        )
         self._offer_services()
         Heartbeat(self)
-        self._monitor = HeartbeatMonitor(self, (EXECUTOR,), lost=self._on_lost)
+        self._monitor = HeartbeatMonitor(self, (EXECUTOR,), lost=self._controllers.on_lost)
         self.create_timer(WATCH_PERIOD, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.get_logger().info(f"scene {scene!r}, layout of seed {seed}, pace {pace}")
-
-    def _offer_actions(self) -> None:
-        self._arm = SingleGoalServer(
-            self,
-            FollowJointTrajectory,
-            "arm_controller/follow_joint_trajectory",
-            accept=self._accept_trajectory,
-            execute=self._follow,
-            failure=lambda text: FollowJointTrajectory.Result(
-                error_code=int(ResultCode.INVALID_GOAL), error_string=text
-            ),
-            preempt=True,
-            # A cancelled motion has no code of its own.
-            succeeded=lambda result: result.error_code == 0 and not result.error_string,
-        )
-        self._gripper = SingleGoalServer(
-            self,
-            GripperCommand,
-            "gripper_controller/gripper_cmd",
-            accept=self._accept_grip,
-            execute=self._grip,
-            failure=lambda text: GripperCommand.Result(),
-            preempt=True,
-            succeeded=lambda result: bool(result.reached_goal or result.stalled),
-        )
 
     def _offer_services(self) -> None:
         # A long step must hold up neither a pause nor another step.
@@ -159,8 +133,7 @@ class SimulatorNode(Node):
 
     def destroy_node(self) -> None:
         """Stop the arm, end the simulation, and take the node down."""
-        self._arm.close()
-        self._gripper.close()
+        self._controllers.close()
         self._engine.stop()
         super().destroy_node()
 
@@ -168,43 +141,20 @@ class SimulatorNode(Node):
         if not self._engine.alive:
             raise EngineError("the simulation has ended; see above for the reason")
 
-    def _on_lost(self, name: str) -> None:
-        reason = f"{name} has gone silent"
-        if self._arm.busy or self._gripper.busy:
-            self.get_logger().error(f"{reason}: stopping the arm")
-        self._arm.cancel(reason)
-        self._gripper.cancel(reason)
-
     def _accept_trajectory(self, goal: FollowJointTrajectory.Goal) -> str | None:
         try:
-            self._arm_goal(goal)
+            arm_goal(self._limits, goal)
         except GoalError as error:
             return f"{error.code.name}: {error}"
         return None
-
-    def _arm_goal(self, goal: FollowJointTrajectory.Goal) -> ArmGoal:
-        if goal.multi_dof_trajectory.points:
-            raise GoalError(ResultCode.INVALID_GOAL, "the arm has no joints of several degrees of freedom")
-        return make_goal(
-            self._limits,
-            goal.trajectory.joint_names,
-            [
-                Waypoint(from_stamp(p.time_from_start), p.positions, p.velocities, p.accelerations)
-                for p in goal.trajectory.points
-            ],
-            from_stamp(goal.trajectory.header.stamp),
-            Tolerances(
-                _tolerances(goal.path_tolerance),
-                _tolerances(goal.goal_tolerance),
-                from_stamp(goal.goal_time_tolerance),
-            ),
-        )
 
     def _follow(
         self, goal: FollowJointTrajectory.Goal, cancel: CancelToken, feedback: Feedback
     ) -> FollowJointTrajectory.Result:
         job = jobs.follow(
-            self._arm_goal(goal), cancel, lambda sim, motion: feedback.publish(_arm_feedback(sim, motion))
+            arm_goal(self._limits, goal),
+            cancel,
+            lambda sim, motion: feedback.publish(_arm_feedback(sim, motion)),
         )
         result = self._engine.run(job, moves=True)
         message = result.message
@@ -349,30 +299,13 @@ def _answering(callback: Callable[[Any, Any], None]) -> Callable[[Any, Any], Any
     return answer
 
 
-def _tolerances(messages: Sequence[JointTolerance]) -> dict[str, float]:
-    return {message.name: float(message.position) for message in messages}
-
-
 def _arm_feedback(simulation: Simulation, motion: Motion) -> FollowJointTrajectory.Feedback:
-    readings = simulation.readings()
-    setpoint = simulation.arm.setpoint
-    at = to_duration(motion.progress * motion.spline.duration)
-
-    def point(positions: Any, velocities: Any) -> JointTrajectoryPoint:
-        return JointTrajectoryPoint(
-            positions=np.asarray(positions).tolist(),
-            velocities=np.asarray(velocities).tolist(),
-            time_from_start=at,
-        )
-
-    return FollowJointTrajectory.Feedback(
-        header=Header(stamp=to_stamp(simulation.time)),
-        joint_names=list(ARM_JOINTS),
-        desired=point(setpoint.positions, setpoint.velocities),
-        actual=point(readings.arm_positions, readings.arm_velocities),
-        error=point(
-            setpoint.positions - readings.arm_positions, setpoint.velocities - readings.arm_velocities
-        ),
+    readings, setpoint = simulation.readings(), simulation.arm.setpoint
+    return arm_feedback(
+        simulation.time,
+        motion.progress * motion.spline.duration,
+        (setpoint.positions, setpoint.velocities),
+        (readings.arm_positions, readings.arm_velocities),
     )
 
 
