@@ -22,7 +22,7 @@ from taskprog.machine import (
     run_many,
 )
 from taskprog.planners.checkpoint import CONFIG, CheckpointError
-from taskprog.planners.npi.batches import ActivationSet
+from taskprog.planners.npi.batches import ActivationSet, Decisions
 from taskprog.planners.npi.checkpoint import load_policy, new_model
 from taskprog.planners.npi.config import NPIConfig
 from taskprog.planners.npi.dataset import NONE, Practice, Recordings, activations, record_all
@@ -165,6 +165,24 @@ def test_padding_counts_for_nothing(recordings: Recordings, trainer: Trainer) ->
         assert mean == pytest.approx(float(whole[row].sum() / batch.weight.max()), rel=1e-4)
 
 
+def test_activations_are_decided_together_as_each_batch_alone(
+    recordings: Recordings, trainer: Trainer
+) -> None:
+    drawn = ActivationSet(trainer.table, list(recordings.activations))
+    batches = drawn.draw(np.random.default_rng(0), 200, np.ones(len(drawn.programs)))
+    assert len({batch.environment for batch in batches}) == 2
+    assert len({batch.values.shape[1] for batch in batches}) > 3
+    wanted, together = Decisions.of(batches), trainer.model.together([batch.asked for batch in batches])
+    alone = [trainer.model(b.environment, b.program, b.args, b.values) for b in batches]
+    kept = [batch.weight > 0 for batch in batches]
+    for name in ("end", "call", "words"):
+        parts = [getattr(p, name)[mask] for p, mask in zip(alone, kept, strict=True)]
+        torch.testing.assert_close(getattr(together, name), torch.cat(parts))
+    each = torch.cat([losses(p, batch)[mask] for p, batch, mask in zip(alone, batches, kept, strict=True)])
+    torch.testing.assert_close(losses(together, wanted), each)
+    assert len(torch.unique(wanted.activation)) == sum(len(batch.rows) for batch in batches)
+
+
 def test_a_batch_has_every_program_and_about_the_size_asked_for(recordings: Recordings) -> None:
     drawn = ActivationSet(table_of(BOTH), list(recordings.activations))
     rng = np.random.default_rng(0)
@@ -202,7 +220,7 @@ def test_what_was_missed_of_late_is_drawn_more_often(recordings: Recordings) -> 
     (everything,) = several.draw(rng, 10**6, np.ones(1))
     missed = torch.arange(len(chosen)) == 7
     for _ in range(6):
-        several.judged([everything], [missed])
+        several.judged([everything], missed)
     assert drawn(7) > 3 * drawn(8)
 
 

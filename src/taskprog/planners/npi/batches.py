@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from taskprog.planners.npi.dataset import NONE, Activation
+from taskprog.planners.npi.model import Asked
 from taskprog.planners.npi.table import ProgramTable
 
 MEMORY = 0.5  # of the running mean of an activation's error, each time that it is drawn
@@ -41,6 +42,47 @@ class Batch:
     end: Tensor
     weight: Tensor
     rows: Tensor
+
+    @property
+    def asked(self) -> Asked:
+        """What the networks are asked: all but padding."""
+        lengths = (self.weight > 0).sum(1)
+        return Asked(self.environment, self.program, self.args, self.values, lengths)
+
+
+@dataclass
+class Decisions:
+    """J decisions of several batches, activation behind activation, without padding.
+
+    Attributes:
+        program: (J,); call, words, end, weight: as of ``Batch``.
+        activation: (J,) index of each one's activation, counted through all batches.
+    """
+
+    program: Tensor
+    call: Tensor
+    words: Tensor
+    end: Tensor
+    weight: Tensor
+    activation: Tensor
+
+    @classmethod
+    def of(cls, batches: Sequence[Batch]) -> Decisions:
+        """Those of batches, in the order in which ``NPIModel.together`` decides."""
+        kept = [batch.weight > 0 for batch in batches]
+        lengths = torch.cat([mask.sum(1) for mask in kept])
+
+        def joined(of: Callable[[Batch], Tensor]) -> Tensor:
+            return torch.cat([of(batch)[mask] for batch, mask in zip(batches, kept, strict=True)])
+
+        return cls(
+            torch.cat([batch.program for batch in batches]).repeat_interleave(lengths),
+            joined(lambda batch: batch.call),
+            joined(lambda batch: batch.words),
+            joined(lambda batch: batch.end),
+            joined(lambda batch: batch.weight),
+            torch.arange(len(lengths)).repeat_interleave(lengths),
+        )
 
 
 class ActivationSet:
@@ -85,9 +127,11 @@ class ActivationSet:
                 result.append(_chosen(everything, rows, int(lengths[rows].max())))
         return result
 
-    def judged(self, batches: Sequence[Batch], missed: Sequence[Tensor]) -> None:
-        """Take in which activations (B,) of a draw's batches were missed, in part or whole."""
-        for errors, batch, wrong in zip(self.errors, batches, missed, strict=True):
+    def judged(self, batches: Sequence[Batch], missed: Tensor) -> None:
+        """Take in which activations of a draw's batches, one batch behind the other, were missed, in part or
+        whole."""
+        parts = torch.split(missed, [len(batch.rows) for batch in batches])  # type: ignore[no-untyped-call]
+        for errors, batch, wrong in zip(self.errors, batches, parts, strict=True):
             errors[batch.rows] = MEMORY * errors[batch.rows] + (1.0 - MEMORY) * wrong.double()
 
 

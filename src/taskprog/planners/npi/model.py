@@ -1,14 +1,14 @@
 """The networks of the Neural Programmer-Interpreter (Reed & de Freitas, ICLR 2016, section 3.1).
 
-Shapes: B sequences of T decisions of one activation each, N programs in memory, V words,
-A arguments. M, D, P and K as
-in ``config.py``.
+Shapes: B sequences of T decisions of one activation each, N programs in memory, V words, A arguments; J
+decisions of many sequences one behind the other. M, D, P and K as in ``config.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,14 +21,31 @@ from taskprog.tasks.environment import Album
 NEVER = -1e4  # logit of what cannot be
 
 
-@dataclass
-class Prediction:
-    """Logits for B x T decisions.
+class Asked(NamedTuple):
+    """B activations of programs in one kind of environment, from their beginning.
 
     Attributes:
-        end: (B, T) that the program ends.
-        call: (B, T, N + 1) of the operation to call; the last one is none, which goes with an end only.
-        words: (B, T, A, V) of its arguments.
+        environment: its kind.
+        program: (B,) rows of the programs; args: (B, A) words they were called with.
+        values: (B, T, S) symbols seen, the last one a picture's number where there are pictures.
+        lengths: (B,) how many of the T decisions are asked for.
+    """
+
+    environment: str
+    program: Tensor
+    args: Tensor
+    values: Tensor
+    lengths: Tensor
+
+
+@dataclass
+class Prediction:
+    """Logits for decisions, in any arrangement (...).
+
+    Attributes:
+        end: (...) that the program ends.
+        call: (..., N + 1) of the operation to call; the last one is none, which goes with an end only.
+        words: (..., A, V) of its arguments.
     """
 
     end: Tensor
@@ -76,19 +93,31 @@ class NPIModel(nn.Module):
         self.arguments = nn.Linear(config.hidden, arguments * words)  # f_arg, equation 3
 
     def forward(self, environment: str, program: Tensor, args: Tensor, values: Tensor) -> Prediction:
-        """Decide for B activations from their beginning, T times each.
+        """Decide (B, T) times: for B activations from their beginning, T times each; see ``Asked``."""
+        lengths = torch.full((len(program),), values.shape[1])
+        flat = self.together([Asked(environment, program, args, values, lengths)])
+        end, call, words = (
+            part.view(*values.shape[:2], *part.shape[1:]) for part in (flat.end, flat.call, flat.words)
+        )
+        return Prediction(end, call, words)
 
-        Args:
-            environment: kind of the one that they are in.
-            program: (B,) rows of the programs; args: (B, A) words they were called with.
-            values: (B, T, S) symbols seen, the last one a picture's number where there are pictures.
+    def together(self, asked: Sequence[Asked]) -> Prediction:
+        """Decide (J,) times: the decisions of all activations, one activation behind the other.
+
+        An LSTM takes about as long for one short sequence as for many, so those of like length go through it
+        at once.
         """
-        state = self.encoders[environment](values, args)
-        embedding = self.program_memory[program].unsqueeze(1).expand(-1, values.shape[1], -1)
-        hidden = self.core(state, embedding)
+        states, programs = [], []
+        for part in asked:
+            wanted = torch.arange(part.values.shape[1]) < part.lengths.unsqueeze(1)
+            states.append(self.encoders[part.environment](part.values, part.args)[wanted])
+            programs.append(part.program.repeat_interleave(part.lengths))
+        program = torch.cat(programs)
+        lengths = torch.cat([part.lengths for part in asked])
+        hidden = self.core(torch.cat(states), self.program_memory[program], lengths)
         # Equation 4: the next program is the one whose key is most like k. What a program may not call is
         # left out, so that programs added later are never called by those before (section 4.3).
-        call = (self.key(hidden) @ self.key_memory.T).masked_fill(~self.callees[program].unsqueeze(1), NEVER)
+        call = (self.key(hidden) @ self.key_memory.T).masked_fill(~self.callees[program], NEVER)
         words = self.arguments(hidden).unflatten(-1, self.shape)
         return Prediction(self.end(hidden).squeeze(-1), call, words)
 
@@ -174,9 +203,24 @@ class Core(nn.Module):
             nn.ReLU(),
             nn.Linear(config.fused, config.fused),
         )
-        self.lstm = nn.LSTM(config.fused, config.hidden, LAYERS, batch_first=True)
+        self.lstm = nn.LSTM(config.fused, config.hidden, LAYERS)
 
-    def forward(self, state: Tensor, program: Tensor) -> Tensor:
-        """(B, T, D) and (B, T, P) to the upper layer's hidden states (B, T, M)."""
-        hidden: Tensor = self.lstm(self.fuse(torch.cat([state, program], -1)))[0]
-        return hidden
+    def forward(self, state: Tensor, program: Tensor, lengths: Tensor) -> Tensor:
+        """(J, D) and (J, P) to the upper layer's hidden states (J, M), of sequences of these lengths."""
+        fused = self.fuse(torch.cat([state, program], -1))
+        first = lengths.cumsum(0) - lengths
+        places, parts = [], []
+        for rows in _of_like_length(lengths):
+            number = torch.arange(int(lengths[rows].max())).unsqueeze(1)
+            place, there = first[rows] + number, number < lengths[rows]
+            hidden = self.lstm(fused[place.clamp(max=len(fused) - 1)])[0]
+            places.append(place[there])
+            parts.append(hidden[there])
+        result: Tensor = torch.cat(parts)[torch.cat(places).argsort()]
+        return result
+
+
+def _of_like_length(lengths: Tensor) -> list[Tensor]:
+    """Indices of sequences in groups, in none of which one is twice as long as another or longer."""
+    size = lengths.double().log2().floor()
+    return [torch.nonzero(size == each)[:, 0] for each in torch.unique(size)]

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taskprog.planners.npi.batches import ActivationSet
+from taskprog.planners.npi.batches import ActivationSet, Decisions
 from taskprog.planners.npi.checkpoint import new_model, save_policy
 from taskprog.planners.npi.config import NPIConfig
 from taskprog.planners.npi.dataset import Practice, Recordings, record_all
@@ -90,17 +90,15 @@ class Trainer(Training):
 
     def _judge(self, weights: NDArray[np.float64]) -> Iterator[Judged]:
         batches = self._set.draw(self._rng, self.config.decisions, weights)
-        parts: list[Tensor] = []
-        for batch in batches:
-            prediction = self.model(batch.environment, batch.program, batch.args, batch.values)
-            kept = batch.weight > 0
-            with torch.no_grad():
-                everywhere = wrong(prediction, batch) & kept
-            missed = everywhere[kept]
-            parts.append(everywhere.any(1))
-            program = batch.program.unsqueeze(1).expand_as(kept)[kept]
-            yield Judged(losses(prediction, batch).sum(), float(batch.weight.sum()), program, missed)
-        self._set.judged(batches, parts)
+        decisions = Decisions.of(batches)
+        prediction = self.model.together([batch.asked for batch in batches])
+        with torch.no_grad():
+            missed = wrong(prediction, decisions)
+        loss, weight = losses(prediction, decisions).sum(), float(decisions.weight.sum())
+        yield Judged(loss, weight, decisions.program, missed)
+        activations = torch.zeros(sum(len(batch.rows) for batch in batches), dtype=torch.bool)
+        activations[decisions.activation[missed]] = True
+        self._set.judged(batches, activations)
 
     @property
     def memory(self) -> list[Tensor]:
