@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.detection import Detection
 from taskprog.resources import share_dir
+from taskprog.tasks.table_top import TABLE_HEIGHT
 from taskprog.vision.checkpoint import CheckpointError, save_network
 from taskprog.vision.detector import ObjectDetector
 from taskprog.vision.examples import Examples, make_examples
@@ -22,6 +23,7 @@ from taskprog.vision.labels import LabelledView
 from taskprog.vision.measure import TEST_SEED, halved
 from taskprog.vision.network import GoodsNetwork, NetworkConfig
 from taskprog.vision.objective import TERMS, losses
+from taskprog.vision.relief import Relief
 from taskprog.vision.score import Score, add, new_scores, total, yaw_error
 from taskprog.vision.train import TrainConfig, train
 from taskprog_sim.goods_views import labelled_views
@@ -37,7 +39,7 @@ class Oracle(GoodsNetwork):
         nn.Module.__init__(self)
         self.output = torch.from_numpy(output)[None]
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, heights: Tensor | None = None) -> Tensor:
         return self.output[:, :, -(images.shape[2] // STRIDE) :]
 
 
@@ -118,6 +120,25 @@ def test_a_few_steps_of_training_help(examples: Examples) -> None:
     )
     assert seen[-1] < seen[0]
     assert not network.training
+
+
+@pytest.mark.parametrize("small", [False, True], ids=["640x480", "320x240"])
+def test_heights_are_those_of_what_is_seen(views: list[LabelledView], small: bool) -> None:
+    view = halved(views[0]) if small else views[0]
+    depth = view.depth.copy()
+    depth[:10] = np.nan
+    heights = Relief(view.camera).heights(depth)
+    assert heights.shape == (480, 640)
+    assert np.isnan(heights[: 20 if small else 10]).all()
+    assert np.isfinite(heights[20:]).all()
+    if small:
+        heights = heights[::2, ::2]
+    for index, thing in enumerate(view.things):
+        seen = heights[view.instance == index + 1]
+        low, high = thing.position[2] - TABLE_HEIGHT + np.array([-0.6, 0.6]) * thing.size[2]
+        assert (
+            np.mean((seen[np.isfinite(seen)] > low - 0.003) & (seen[np.isfinite(seen)] < high + 0.003)) > 0.97
+        )
 
 
 def test_yaws_of_squares_repeat_after_a_quarter_turn(views: list[LabelledView]) -> None:

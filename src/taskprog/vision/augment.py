@@ -1,4 +1,5 @@
-"""What happens to a camera's image on its way: exposure, colour cast, blur, noise, compression."""
+"""What happens to a camera's images on their way: exposure, colour cast, blur, noise, compression; depth that
+is noisy, has holes or is not there."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
+Heights = NDArray[np.float32]
 
 GREYS = np.arange(256, dtype=np.float32) / 255
 # Noise is cut out of this at random places: drawing it anew takes longer than all else.
@@ -35,3 +37,21 @@ def spoiled(rgb: Picture, rng: np.random.Generator) -> Picture:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(45, 96))])
         image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return image
+
+
+def spoiled_heights(heights: Heights, rng: np.random.Generator) -> Heights:
+    """(H, W) heights, metres, as a worse depth camera would see them, or none."""
+    if rng.uniform() < 0.3:
+        return np.full_like(heights, np.nan)
+    height, width = heights.shape
+    v = int(rng.integers(NOISE.shape[0] - height + 1))
+    u = int(rng.integers(NOISE.shape[1] - width + 1))
+    result = heights + NOISE[v : v + height, u : u + width, 0] * np.float32(rng.uniform(0, 0.002))
+    if rng.uniform() < 0.4:  # single pixels
+        result[NOISE[v : v + height, u : u + width, 1] > rng.uniform(0.5, 3.0)] = np.nan
+    if rng.uniform() < 0.4:  # patches
+        for _ in range(int(rng.integers(1, 30))):
+            v, u = int(rng.integers(height)), int(rng.integers(width))
+            high, wide = rng.integers(2, 30, 2).tolist()
+            result[v : v + high, u : u + wide] = np.nan
+    return np.asarray(result, np.float32)

@@ -18,8 +18,9 @@ def write_card(folder: Path, network: GoodsNetwork, rounds: Rounds) -> None:
     """Write ``MODEL_CARD.md`` into a detector's folder; for ``rounds`` see ``checkpoint.save_network``."""
     parameters = sum(p.numel() for p in network.parameters())
     purpose = (
-        f"Finds {', '.join(GOOD_NAMES)} and {', '.join(CONTAINER_NAMES)} in colour images of the table: for "
-        "each cell of 4x4 pixels of a 640x480 image a class, the place of its thing's middle, yaw and size. "
+        f"Finds {', '.join(GOOD_NAMES)} and {', '.join(CONTAINER_NAMES)} in images of the table, of colour "
+        "and, if there is any, depth: for each cell of 4x4 pixels of a 640x480 image a class, the place of "
+        "its thing's middle, yaw and size. "
         "docs/results/detector.md has figures on unseen images."
     )
     views = sum(one["views"] for one in rounds)
@@ -29,8 +30,8 @@ def write_card(folder: Path, network: GoodsNetwork, rounds: Rounds) -> None:
     made = [
         f"Data: {views} images of {scenes} random scenes in PyBullet, rendered with random light, colours, "
         "camera, room and table, the arm in random poses or a hand before them; half of them at half the "
-        "resolution; mirrored, and spoiled by blur, noise, exposure and compression while training. No other "
-        "images, no weights of others.",
+        "resolution; mirrored, and spoiled by blur, noise, exposure and compression while training, depth by "
+        "noise and holes, or left out. No other images, no weights of others.",
         f"{parameters} parameters; {steps} steps of {rounds[-1]['batch']} images; {seconds:.0f} s of CPU "
         "time besides rendering. Repeatable on one machine with the same number of threads.",
     ]

@@ -18,10 +18,11 @@ from taskprog.tasks.goods import CONTAINER_SIZE, good_of
 from taskprog.tasks.table_top import TABLE_HEIGHT, Region
 from taskprog.vision.checkpoint import load_network
 from taskprog.vision.examples import azimuth
-from taskprog.vision.grid import MULTIPLE, STRIDE, Grid
+from taskprog.vision.grid import MULTIPLE, STRIDE, Grid, Pixel
 from taskprog.vision.grouping import Group, group, joined, median
 from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
 from taskprog.vision.network import GoodsNetwork, quick
+from taskprog.vision.relief import DEPTH_RANGE, Relief, known
 from taskprog.vision.top_view import top_view
 
 Floats = NDArray[np.float64]
@@ -35,7 +36,6 @@ MIN_SEEN = 0.08  # share of a good; of less, little can be said
 PIECES = 1.3  # pieces of one good together are seen as no more than that, as a share of it
 # Where middles of things may be: over the table, or a little beside it.
 REGION = Region((0.15, 1.05), (-0.70, 0.70), (TABLE_HEIGHT - 0.02, TABLE_HEIGHT + 0.45))
-DEPTH_RANGE = (0.1, 10.0)  # metres; a depth camera says 0, NaN or more where it sees nothing
 # Share of its box's outline in the image that a good covers, seen from a camera over the table.
 FILL = {"duck": 0.72, "lego": 0.95, "jenga": 0.97, "bear": 0.66}
 CONTAINER_FILL = 0.97
@@ -60,6 +60,7 @@ class ObjectDetector:
                 f"images of {camera.width}x{camera.height} are too small for goods, 320x240 is the least"
             )
         self._skipped = self._rows_above()
+        self._relief = Relief(camera)
         network.fuse()
         self._network = cast(GoodsNetwork, network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
@@ -97,10 +98,14 @@ class ObjectDetector:
             ValueError: an image's size is not the camera's, or depth has no valid pixel.
         """
         self._check(rgb, depth)
-        image = self._grid.padded(self._grid.scaled(rgb)[self._skipped * STRIDE :])
+        image = self._read(self._grid.scaled(rgb))
+        heights = None if depth is None else self._read(self._relief.heights(depth))
         with torch.inference_mode(), quick():
-            pixels = torch.from_numpy(np.ascontiguousarray(image)).float().mul_(1 / 255)
-            output = self._network(pixels[None].permute(0, 3, 1, 2))  # channels last, without a copy
+            pixels = torch.from_numpy(image).float().mul_(1 / 255)
+            output = self._network(
+                pixels[None].permute(0, 3, 1, 2),  # channels last, without a copy
+                None if heights is None else torch.from_numpy(heights)[None],
+            )
             values = output[0].permute(1, 2, 0).numpy()
         rows, columns = self._grid.cells
         whole = np.zeros((rows, columns, values.shape[2]), np.float32)
@@ -113,6 +118,10 @@ class ObjectDetector:
             found = self._refined(found, groups, depth)
         return [d for d in found if _credible(d)]
 
+    def _read(self, image: NDArray[Pixel]) -> NDArray[Pixel]:
+        """What the network reads of a scaled image."""
+        return np.ascontiguousarray(self._grid.padded(image[self._skipped * STRIDE :]))
+
     def _check(self, rgb: NDArray[np.uint8], depth: NDArray[np.float32] | None) -> None:
         shape = (self.camera.height, self.camera.width)
         if rgb.shape != (*shape, 3) or rgb.dtype != np.uint8:
@@ -124,7 +133,7 @@ class ObjectDetector:
             return
         if depth.shape != shape:
             raise ValueError(f"a depth image must be {shape} as the camera says, got {depth.shape}")
-        if not _valid(depth).any():
+        if not known(depth).any():
             raise ValueError(
                 f"a depth image without any depth of {DEPTH_RANGE[0]} to {DEPTH_RANGE[1]} m: "
                 f"{np.isnan(depth).mean():.0%} of it is NaN"
@@ -166,7 +175,7 @@ class ObjectDetector:
         v, u = np.mgrid[0:side, 0:side].reshape(2, -1)
         v, u = (rows[:, None] * side + v).ravel(), (columns[:, None] * side + u).ravel()
         depths = depth[v, u]
-        valid = _valid(depths)
+        valid = known(depths)
         points = self.camera.points(u[valid], v[valid], depths[valid])
         spread = float(np.linalg.norm(found.position - self.camera.origin)) / self.camera.fx
         seen = top_view(points, found.position, found.size, spread, good_of(found.name))
@@ -183,7 +192,7 @@ class ObjectDetector:
         position = None
         if surface is not None:
             depths = surface[found.rows, found.columns]
-            valid = _valid(depths)
+            valid = known(depths)
             if valid.any():
                 middle = median((depths + found.beyond)[valid])
                 position = self.camera.points(pixel[:1], pixel[1:], np.array([middle]))[0]
@@ -228,10 +237,6 @@ def _credible(detection: Detection) -> bool:
     x, y, z = detection.position.tolist()
     sure = detection.confidence >= MIN_CONFIDENCE and detection.seen >= MIN_SEEN
     return sure and REGION.contains((x, y, z))
-
-
-def _valid(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
-    return np.asarray((depth > DEPTH_RANGE[0]) & (depth < DEPTH_RANGE[1]))
 
 
 def _height(found: Group) -> float:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from taskprog.perception.camera import CameraModel
 from taskprog.vision.grid import Grid, cell_centre
 from taskprog.vision.labels import LabelledView
+from taskprog.vision.relief import Relief
 
 MOST = 64  # things in an image
 # Images that are learned from as they are; as if a camera of half the resolution had taken them; and as if
@@ -31,12 +32,14 @@ class Examples:
 
     Attributes:
         rgb: (N, h, w, 3) uint8.
+        heights: (N, h, w) float16, metres above the table, NaN where unknown.
         instance: (N, r, c) uint8, 0 for background, else the row of ``things``.
         depth: (N, r, c) float32, metres, of the pixel in the middle of each cell.
         things: (N, MOST, COLUMNS) float32; row 0 stands for the background.
     """
 
     rgb: NDArray[np.uint8]
+    heights: NDArray[np.float16]
     instance: NDArray[np.uint8]
     depth: NDArray[np.float32]
     things: NDArray[np.float32]
@@ -80,6 +83,7 @@ def azimuth(position: NDArray[np.float64], camera: CameraModel) -> float:
 def _empty(count: int, grid: Grid) -> Examples:
     return Examples(
         np.empty((count, *grid.read, 3), np.uint8),
+        np.empty((count, *grid.read), np.float16),
         np.empty((count, *grid.cells), np.uint8),
         np.empty((count, *grid.cells), np.float32),
         np.zeros((count, MOST, COLUMNS), np.float32),
@@ -90,6 +94,7 @@ def _fill(examples: Examples, index: int, view: LabelledView, grid: Grid, kind: 
     if len(view.things) >= MOST:
         raise ValueError(f"a view has {len(view.things)} things; at most {MOST - 1} are learned from")
     examples.rgb[index] = _unsharp(grid.scaled(view.rgb), kind)
+    examples.heights[index] = _unsharp_heights(Relief(view.camera).heights(view.depth), kind)
     instance = grid.sampled(view.instance)
     examples.instance[index] = instance
     examples.depth[index] = grid.sampled(view.depth)
@@ -112,6 +117,10 @@ def _unsharp(image: NDArray[np.uint8], kind: int) -> NDArray[np.uint8]:
     else:
         small = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _unsharp_heights(heights: NDArray[np.float32], kind: int) -> NDArray[np.float32]:
+    return heights if kind == SHARP else heights[::2, ::2].repeat(2, 0).repeat(2, 1)
 
 
 def cell_grid(rows: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -58,12 +58,21 @@ class Grid:
         how = cv2.INTER_AREA if self.scale > 1 else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(cut, (width, height), interpolation=how), np.uint8)
 
-    def padded(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def nearest(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The (h, w) scaled image of an (H, W) one, without values that are not in it."""
+        if self.scale == 1:
+            return image
+        height, width = self.read
+        cut = image[: int(height * self.scale), : int(width * self.scale)]
+        return np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_NEAREST), np.float32)
+
+    def padded(self, image: NDArray[Pixel]) -> NDArray[Pixel]:
         """A scaled image with its border repeated to the right and below, up to ``MULTIPLE``."""
         down, right = (-image.shape[0]) % MULTIPLE, (-image.shape[1]) % MULTIPLE
         if not down and not right:
             return image
-        return np.asarray(cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE), np.uint8)
+        bordered = cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_REPLICATE)
+        return np.asarray(bordered, image.dtype)
 
     def sampled(self, image: NDArray[Pixel]) -> NDArray[Pixel]:
         """(rows, columns) of an (H, W) image: the pixel in the middle of each cell."""

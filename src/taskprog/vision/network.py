@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pixel_unshuffle
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from taskprog.vision.grid import STRIDE
 from taskprog.vision.labels import CLASSES
 
 # Channels after the classes: where the thing's middle is from here, (u, v) in PIXELS and metres beyond this
@@ -23,6 +24,7 @@ OUTPUTS = SIZE.stop
 PIXELS = 16.0  # pixels of the network's input for an output of 1
 DEPTHS = 0.02  # metres for an output of 1
 SIZES = 0.05  # metres for an output of 1
+HEIGHTS = 0.1  # metres for an input of 1
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ class GoodsNetwork(nn.Module):
         self.config = config
         first, a, b, c, d = config.widths
         self.stem = nn.Sequential(Unit(3, first, stride=2, size=5), Unit(first, a, stride=2))
+        # Without biases, so that unknown heights, zeros, add nothing.
+        self.relief = nn.Sequential(
+            nn.Conv2d(2 * STRIDE**2, a, 1, bias=False), nn.ReLU(), nn.Conv2d(a, a, 1, bias=False)
+        )
         self.eighth = nn.Sequential(Unit(a, b, stride=2), Unit(b, b, skip=True), Unit(b, b, skip=True))
         self.sixteenth = nn.Sequential(Unit(b, c, stride=2), Unit(c, c, skip=True), Unit(c, c, skip=True))
         self.deep = nn.Sequential(Unit(c, d, stride=2), Unit(d, d, skip=True), Unit(d, d, skip=True))
@@ -69,9 +75,18 @@ class GoodsNetwork(nn.Module):
         self.at_quarter = Unit(a, a, skip=True)
         self.hidden, self.head = nn.Conv2d(a, 2 * a, 1), nn.Conv2d(2 * a, OUTPUTS, 1)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, OUTPUTS, h / 4, w / 4) for images (N, 3, h, w), 0 to 1; h and w multiples of 32."""
+    def forward(self, images: Tensor, heights: Tensor | None = None) -> Tensor:
+        """(N, OUTPUTS, h / 4, w / 4) for images (N, 3, h, w), 0 to 1; h and w multiples of 32.
+
+        Args:
+            heights: (N, h, w) of what each pixel shows above the table, metres, NaN where unknown; None if
+                that is everywhere.
+        """
         quarter = self.stem(images - 0.5)
+        if heights is not None:
+            known = heights.isfinite()
+            layers = torch.stack([heights.nan_to_num(0.0) / HEIGHTS, known.to(heights.dtype)], 1)
+            quarter = quarter + self.relief(pixel_unshuffle(layers, STRIDE))
         eighth = self.eighth(quarter)
         sixteenth = self.sixteenth(eighth)
         x = self.at_sixteenth(_up(self.to_sixteenth(self.deep(sixteenth))) + sixteenth)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from taskprog.vision import examples as row
-from taskprog.vision.augment import spoiled
+from taskprog.vision.augment import spoiled, spoiled_heights
 from taskprog.vision.examples import Examples
 from taskprog.vision.grid import STRIDE
 from taskprog.vision.network import GoodsNetwork, NetworkConfig, quick
@@ -38,9 +38,9 @@ class TrainConfig:
     """
 
     seed: int = 300
-    views: int = 1600
+    views: int = 3000
     looks: int = 5
-    steps: int = 5000
+    steps: int = 8000
     batch: int = 8
     rate: float = 3e-3
     decay: float = 1e-3
@@ -79,9 +79,9 @@ def train(
         while len(order) < config.batch:
             order += rng.permutation(len(examples)).tolist()
         chosen, order = order[: config.batch], order[config.batch :]
-        images, instance, depth, things = _batch(examples, chosen, rng)
+        images, heights, instance, depth, things = _batch(examples, chosen, rng)
         with quick():
-            output = network(images)
+            output = network(images, heights)
         terms = losses(output, instance, depth, things)
         loss: Tensor = (terms * shares).sum()
         optimiser.zero_grad()
@@ -107,8 +107,8 @@ def _pace(step: int, steps: int) -> float:
 
 def _batch(
     examples: Examples, chosen: list[int], rng: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    images, instances, depths, things = [], [], [], []
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    images, reliefs, instances, depths, things = [], [], [], [], []
     for i in chosen:
         rgb, instance, depth = examples.rgb[i], examples.instance[i], examples.depth[i]
         table = examples.things[i].copy()
@@ -118,21 +118,25 @@ def _batch(
         left = int(rng.integers(0, columns - width + 1))
         window = slice(top, top + height), slice(left, left + width)
         instance, depth = instance[window], depth[window]
-        rgb = rgb[top * STRIDE : (top + height) * STRIDE, left * STRIDE : (left + width) * STRIDE]
-        rgb = spoiled(rgb, rng)
+        pixels = tuple(slice(part.start * STRIDE, part.stop * STRIDE) for part in window)
+        rgb = spoiled(rgb[pixels], rng)
+        heights = spoiled_heights(examples.heights[i][pixels].astype(np.float32), rng)
         table[:, row.U] -= left * STRIDE
         table[:, row.V] -= top * STRIDE
         if rng.uniform() < 0.5:
-            rgb, instance, depth = rgb[:, ::-1], instance[:, ::-1], depth[:, ::-1]
+            rgb, heights = rgb[:, ::-1], heights[:, ::-1]
+            instance, depth = instance[:, ::-1], depth[:, ::-1]
             table[:, row.U] = rgb.shape[1] - 1 - table[:, row.U]
             table[:, row.YAW] *= -1
         images.append(rgb)
+        reliefs.append(heights)
         instances.append(instance)
         depths.append(depth)
         things.append(table)
-    pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
+    shown = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
     return (
-        pixels.contiguous(memory_format=torch.channels_last),
+        shown.contiguous(memory_format=torch.channels_last),
+        torch.from_numpy(np.stack(reliefs)),
         torch.from_numpy(np.stack(instances)).long(),
         torch.from_numpy(np.stack(depths)),
         torch.from_numpy(np.stack(things)),
