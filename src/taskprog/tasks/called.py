@@ -146,14 +146,16 @@ class CalledTasks:
         return self.of(task, rng)
 
     def call(self, task: Task) -> Call:
-        """The root called with a task's steps.
+        """The root called with a task's steps; where their order is no part of the task, in alphabetical order,
+        so that a task is one call however it is worded.
 
         Raises:
             ValueError: it has more steps than the root takes.
         """
         if len(task.named) > self.steps:
             raise ValueError(f"{task} has {len(task.named)} steps, {self.library.root} takes {self.steps}")
-        given = [name for step in task.named for name in step]
+        steps = sorted(task.named) if self.family.vanishing else task.named
+        given = [name for step in steps for name in step]
         args = (*given, *(NOTHING,) * (2 * self.steps - len(given)))
         return Call(self.library[self.library.root], args)
 
