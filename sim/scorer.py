@@ -38,9 +38,6 @@ class Truth(Protocol):
     def held(self, index: int) -> bool:
         """Whether a thing is between the gripper's fingers, touching both."""
 
-    def at_rest(self, index: int) -> bool:
-        """Whether a thing neither moves nor turns."""
-
 
 @dataclass(frozen=True)
 class Verdict:
@@ -50,7 +47,7 @@ class Verdict:
         right: steps that are done: "2>6", "duck_0>container_2".
         failed: steps that are not.
         wrong: what is in another container than it should be: "duck_1>container_0".
-        outside: names of the objects that are in no container, or not at rest there.
+        outside: names of the objects that are in no container, or held there.
     """
 
     right: tuple[str, ...]
@@ -118,7 +115,10 @@ class StackingJudge:
 
 
 class OrderJudge:
-    """In which container was every object the whole time, at rest and let go?"""
+    """In which container was every object the whole time, and let go?
+
+    What is round may rock for a long time in the place where it is: that is no fault.
+    """
 
     def __init__(self, task: OrderTask):
         self._target = dict(task.named)
@@ -131,9 +131,9 @@ class OrderJudge:
         for index, name in enumerate(world.names):
             if index in boxes:
                 continue
-            lying = world.at_rest(index) and not world.held(index)
+            free = not world.held(index)
             inside = [b for b in boxes if is_inside(positions[index], positions[b], orientations[b])]
-            self._seen.setdefault(name, set()).add(world.names[inside[0]] if inside and lying else "")
+            self._seen.setdefault(name, set()).add(world.names[inside[0]] if inside and free else "")
 
     @property
     def verdict(self) -> Verdict:

@@ -83,8 +83,8 @@ def test_a_step_can_be_called_by_itself_and_tasks_that_are_too_long_are_refused(
 
 def test_the_order_of_steps_is_part_of_a_call_only_where_it_is_of_the_task() -> None:
     words = ["duck>container_2", "lego>container_0", "jenga>container_1", "bear>container_3"]
-    orders = [ORDERS.family.parse(" ".join(said)) for said in (words, words[::-1])]
+    orders = [OrderFulfilment().parse(" ".join(said)) for said in (words, words[::-1])]
     assert orders[0] != orders[1]
     assert ORDERS.call(orders[0]) == ORDERS.call(orders[1])
-    towers = [STACKING.family.parse(text) for text in ("2>6 7>1", "7>1 2>6")]
+    towers = [StackingTask.parse(text) for text in ("2>6 7>1", "7>1 2>6")]
     assert STACKING.call(towers[0]) != STACKING.call(towers[1])

@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from ros_world import RosWorld, wait, wait_until
 
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
@@ -35,6 +37,26 @@ def test_life_and_death(ros: RosWorld) -> None:
     assert not monitor.alive("executor")
     Heartbeat(ros.node("executor"))
     wait_until(lambda: monitor.alive("executor"), "the return")
+
+
+def test_while_the_watcher_stands_still_silence_does_not_count(ros: RosWorld) -> None:
+    lost: list[str] = []
+    clock = [0.0]
+    watcher = rclpy.create_node("watcher", context=ros.context)  # not spun: the test looks
+    monitor = HeartbeatMonitor(watcher, ("executor",), 4.0, lost.append, lambda: clock[0])
+    alive = DiagnosticStatus(name="/executor")
+    monitor._on_beat(DiagnosticArray(status=[alive]))
+    clock[0] = 10.0  # ten seconds without a look
+    monitor._look()
+    assert lost == []
+    assert monitor.alive("executor")
+    for _ in range(6):
+        clock[0] += 0.5
+        monitor._look()
+    assert lost == []
+    clock[0] += 0.5
+    monitor._look()
+    assert lost == ["executor"]
 
 
 def test_those_who_come_late_hear_at_once(ros: RosWorld) -> None:

@@ -45,11 +45,14 @@ class Heartbeat:
 class HeartbeatMonitor:
     """Watches other nodes' heartbeats.
 
+    While the watcher itself stands still, as when the whole machine does, nobody's silence counts.
+
     Args:
         node: the node that watches; names are looked up in its namespace.
         names: nodes to watch, for example ``("executor", "perception")``.
         timeout: seconds of wall time without a heartbeat until a node counts as dead.
         lost: called once with the name when a node that lived dies, again only after it came back.
+        now: wall time that never goes back, seconds.
     """
 
     def __init__(
@@ -58,19 +61,26 @@ class HeartbeatMonitor:
         names: Sequence[str],
         timeout: float = TIMEOUT,
         lost: Callable[[str], None] | None = None,
+        now: Callable[[], float] = time.monotonic,
     ):
         namespace = node.get_namespace().rstrip("/")
         self._names = {f"{namespace}/{name}": name for name in names}
         self._timeout = timeout
         self._lost = lost
         self._lock = threading.Lock()
-        self._seen: dict[str, float] = {}  # name: time.monotonic()
+        self._now = now
+        self._looked = now()
+        self._look_period = timeout / 8
+        self._seen: dict[str, float] = {}  # name: when
         self._living: set[str] = set()
         group = MutuallyExclusiveCallbackGroup()
         node.create_subscription(DiagnosticArray, TOPIC, self._on_beat, LATCHED, callback_group=group)
         if lost is not None:
             node.create_timer(
-                timeout / 8, self._look, callback_group=group, clock=Clock(clock_type=ClockType.STEADY_TIME)
+                self._look_period,
+                self._look,
+                callback_group=group,
+                clock=Clock(clock_type=ClockType.STEADY_TIME),
             )
 
     def alive(self, name: str) -> bool:
@@ -82,10 +92,10 @@ class HeartbeatMonitor:
         if name not in self._names.values():
             raise KeyError(f"{name!r} is not watched, only {', '.join(self._names.values())}")
         with self._lock:
-            return time.monotonic() - self._seen.get(name, -float("inf")) < self._timeout
+            return self._now() - self._seen.get(name, -float("inf")) < self._timeout
 
     def _on_beat(self, message: DiagnosticArray) -> None:
-        now = time.monotonic()
+        now = self._now()
         with self._lock:
             for status in message.status:
                 name = self._names.get(status.name)
@@ -95,7 +105,11 @@ class HeartbeatMonitor:
 
     def _look(self) -> None:
         with self._lock:
-            dead = [n for n in self._living if time.monotonic() - self._seen[n] >= self._timeout]
+            now = self._now()
+            stalled = max(0.0, now - self._looked - self._look_period)
+            self._looked = now
+            self._seen = {name: min(now, seen + stalled) for name, seen in self._seen.items()}
+            dead = [n for n in self._living if now - self._seen[n] >= self._timeout]
             self._living.difference_update(dead)
         if self._lost is not None:
             for name in dead:

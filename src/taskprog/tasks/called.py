@@ -146,8 +146,9 @@ class CalledTasks:
         return self.of(task, rng)
 
     def call(self, task: Task) -> Call:
-        """The root called with a task's steps; where their order is no part of the task, in alphabetical order,
-        so that a task is one call however it is worded.
+        """The root called with a task's steps.
+
+        Where their order is no part of the task it is the alphabet's, so that a task is one call in any words.
 
         Raises:
             ValueError: it has more steps than the root takes.
