@@ -148,7 +148,7 @@ class CalledTasks:
     def call(self, task: Task) -> Call:
         """The root called with a task's steps.
 
-        Where their order is no part of the task it is the alphabet's, so that a task is one call in any words.
+        Where their order is no part of the task, it is the alphabet's: any words for a task are one call.
 
         Raises:
             ValueError: it has more steps than the root takes.
