@@ -27,10 +27,7 @@ from taskprog.planners.ntp.planner import NTPPlanner
 from taskprog.planners.ntp.scoping import END, INSIDE, OUTSIDE, START, decode_scopes, scope_labels
 from taskprog.planners.ntp.train import make_recordings
 from taskprog.resources import share_dir
-from taskprog.tasks.block_stacking import (
-    LIBRARY,
-    random_layout,
-)
+from taskprog.tasks.block_stacking import LIBRARY, random_layout
 from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE
 
 

@@ -9,19 +9,14 @@ import pytest
 import torch
 from ntp_example import FAMILY, PLAIN, SHORT, SMALL, demonstration, model_of
 
-from taskprog.machine import (
-    flattened,
-)
+from taskprog.machine import flattened
 from taskprog.planners.ntp.batches import Group, TraceSet
 from taskprog.planners.ntp.config import Returns
 from taskprog.planners.ntp.dataset import DataConfig, Recording, record_all, thinned
 from taskprog.planners.ntp.features import Frames
 from taskprog.planners.ntp.presets import MODELS, NTP, RELATIONAL, configuration
 from taskprog.planners.ntp.train import make_recordings, unseen_tasks
-from taskprog.tasks.block_stacking import (
-    LIBRARY,
-    demonstrated_steps,
-)
+from taskprog.tasks.block_stacking import LIBRARY, demonstrated_steps
 from taskprog.tasks.conditions import Disturbances
 from taskprog.tasks.families import FAMILIES
 

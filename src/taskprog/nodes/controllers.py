@@ -116,6 +116,15 @@ def arm_goal(limits: ArmLimits, goal: FollowJointTrajectory.Goal) -> ArmGoal:
     )
 
 
+def reason_to_reject(limits: ArmLimits, goal: FollowJointTrajectory.Goal) -> str | None:
+    """Why ``arm_goal`` would refuse a goal; None if it would not."""
+    try:
+        arm_goal(limits, goal)
+    except GoalError as error:
+        return f"{error.code.name}: {error}"
+    return None
+
+
 def arm_feedback(
     stamp: float, at: float, desired: Setpoint, actual: Setpoint
 ) -> FollowJointTrajectory.Feedback:

@@ -20,7 +20,6 @@ from std_srvs.srv import Trigger
 
 from taskprog.control.arm_goal import (
     ArmLimits,
-    GoalError,
 )
 from taskprog.control.collision import CollisionModel
 from taskprog.control.intera.arm import Motion
@@ -32,7 +31,7 @@ from taskprog.control.intera.robot import RobotError, SawyerRobot
 from taskprog.control.kinematics import Kinematics
 from taskprog.control.robot import ARM_JOINTS
 from taskprog.machine import CancelToken
-from taskprog.nodes.controllers import ControllerServers, arm_feedback, arm_goal
+from taskprog.nodes.controllers import ControllerServers, arm_feedback, arm_goal, reason_to_reject
 from taskprog.nodes.heartbeat import TOPIC, Heartbeat, HeartbeatMonitor
 from taskprog.nodes.parameters import declare
 from taskprog.nodes.qos import LATCHED
@@ -183,11 +182,7 @@ class SawyerDriverNode(LifecycleNode):
     def _accept_trajectory(self, goal: FollowJointTrajectory.Goal) -> str | None:
         if not self._active:
             return INACTIVE
-        try:
-            arm_goal(UNLIMITED, goal)
-        except GoalError as error:
-            return f"{error.code.name}: {error}"
-        return None
+        return reason_to_reject(UNLIMITED, goal)
 
     def _follow(
         self, goal: FollowJointTrajectory.Goal, cancel: CancelToken, feedback: Feedback

@@ -28,12 +28,11 @@ from tf2_msgs.msg import TFMessage
 
 from taskprog.control.arm_goal import (
     ArmLimits,
-    GoalError,
 )
 from taskprog.control.frame_tree import FrameTree
 from taskprog.control.robot import GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
 from taskprog.machine import CancelToken
-from taskprog.nodes.controllers import ControllerServers, arm_feedback, arm_goal
+from taskprog.nodes.controllers import ControllerServers, arm_feedback, arm_goal, reason_to_reject
 from taskprog.nodes.convert import from_stamp, to_stamp
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
 from taskprog.nodes.parameters import declare
@@ -142,11 +141,7 @@ class SimulatorNode(Node):
             raise EngineError("the simulation has ended; see above for the reason")
 
     def _accept_trajectory(self, goal: FollowJointTrajectory.Goal) -> str | None:
-        try:
-            arm_goal(self._limits, goal)
-        except GoalError as error:
-            return f"{error.code.name}: {error}"
-        return None
+        return reason_to_reject(self._limits, goal)
 
     def _follow(
         self, goal: FollowJointTrajectory.Goal, cancel: CancelToken, feedback: Feedback

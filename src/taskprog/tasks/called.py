@@ -155,6 +155,7 @@ class CalledTasks:
         """
         if len(task.named) > self.steps:
             raise ValueError(f"{task} has {len(task.named)} steps, {self.library.root} takes {self.steps}")
+        # What vanishes into receptacles may do so in any order.
         steps = sorted(task.named) if self.family.vanishing else task.named
         given = [name for step in steps for name in step]
         args = (*given, *(NOTHING,) * (2 * self.steps - len(given)))
