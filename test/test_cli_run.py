@@ -23,6 +23,7 @@ def test_the_expert_adds_and_its_trace_shows_what_each_action_did(capsys: pytest
     assert shown[0] == "96 + 125  planner expert"
     (first, *_) = [line for line in shown if "ACT" in line]
     assert first.endswith("ACT(WRITE, OUT, 1)  ✔  OUT   ····[1]")
+    assert shown[-6].endswith("RETURNED, 30 decisions")  # and no seconds: a pad has none
     assert shown[-5:] == ["INP1  ·[·]·96", "INP2  ·[·]125", "CARRY ·[·]11·", "OUT   ·[·]221", "right"]
 
 
@@ -71,7 +72,7 @@ def test_folded_only_the_root_is_shown(capsys: pytest.CaptureFixture[str]) -> No
     ("arguments", "reason"),
     [
         (["add", "96", "12x"], "'12x' is no number"),
-        (["sort"], "nothing to sort"),
+        (["sort"], "there are no digits"),
         (["sort", "3", "12"], "'12' is no digit"),
     ],
 )

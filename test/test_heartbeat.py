@@ -47,6 +47,7 @@ def test_while_the_watcher_stands_still_silence_does_not_count(ros: RosWorld) ->
     alive = DiagnosticStatus(name="/executor")
     monitor._on_beat(DiagnosticArray(status=[alive]))
     clock[0] = 10.0  # ten seconds without a look
+    assert monitor.alive("executor")
     monitor._look()
     assert lost == []
     assert monitor.alive("executor")
@@ -57,6 +58,7 @@ def test_while_the_watcher_stands_still_silence_does_not_count(ros: RosWorld) ->
     clock[0] += 0.5
     monitor._look()
     assert lost == ["executor"]
+    assert not monitor.alive("executor")
 
 
 def test_those_who_come_late_hear_at_once(ros: RosWorld) -> None:

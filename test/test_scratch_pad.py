@@ -153,7 +153,7 @@ def test_what_is_no_number_or_no_digit_is_refused() -> None:
     for text in ("9x", "", "-3", "1.5", "٣"):
         with pytest.raises(ValueError, match="is no number: it should be digits only"):
             Addition().of("12", text)
-    with pytest.raises(ValueError, match="nothing to sort"):
+    with pytest.raises(ValueError, match="there are no digits"):
         Sorting().of([])
     for word in ("10", "a", "", "-1"):
         with pytest.raises(ValueError, match="is no digit"):

@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         trace.listener = lambda event: _note(event, problem.pad, notes, looks)
     result = Machine(environment.library, problem.pad, planner, problem.budget).run(problem.call, trace)
     console = Console()
-    console.print(render_tree(trace, options.fold, notes))
+    console.print(render_tree(trace, options.fold, notes, timed=False))
     console.print(Text(problem.pad.text()))
     if options.action == "pose" and options.picture is not None:
         _draw(environment, looks, options.picture)

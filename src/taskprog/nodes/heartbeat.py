@@ -70,18 +70,17 @@ class HeartbeatMonitor:
         self._lock = threading.Lock()
         self._now = now
         self._looked = now()
-        self._look_period = timeout / 8
+        self._look_period = timeout / 8  # seconds
         self._seen: dict[str, float] = {}  # name: when
         self._living: set[str] = set()
         group = MutuallyExclusiveCallbackGroup()
         node.create_subscription(DiagnosticArray, TOPIC, self._on_beat, LATCHED, callback_group=group)
-        if lost is not None:
-            node.create_timer(
-                self._look_period,
-                self._look,
-                callback_group=group,
-                clock=Clock(clock_type=ClockType.STEADY_TIME),
-            )
+        node.create_timer(
+            self._look_period,
+            self._look,
+            callback_group=group,
+            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        )
 
     def alive(self, name: str) -> bool:
         """Whether ``name`` was heard of within the timeout; False before its first heartbeat.
@@ -92,7 +91,8 @@ class HeartbeatMonitor:
         if name not in self._names.values():
             raise KeyError(f"{name!r} is not watched, only {', '.join(self._names.values())}")
         with self._lock:
-            return self._now() - self._seen.get(name, -float("inf")) < self._timeout
+            now = self._now()
+            return name in self._seen and now - self._seen[name] - self._stalled(now) < self._timeout
 
     def _on_beat(self, message: DiagnosticArray) -> None:
         now = self._now()
@@ -103,10 +103,14 @@ class HeartbeatMonitor:
                     self._seen[name] = now
                     self._living.add(name)
 
+    def _stalled(self, now: float) -> float:
+        """How long the watcher has stood still since its last look, seconds."""
+        return max(0.0, now - self._looked - self._look_period)
+
     def _look(self) -> None:
         with self._lock:
             now = self._now()
-            stalled = max(0.0, now - self._looked - self._look_period)
+            stalled = self._stalled(now)
             self._looked = now
             self._seen = {name: min(now, seen + stalled) for name, seen in self._seen.items()}
             dead = [n for n in self._living if now - self._seen[n] >= self._timeout]

@@ -85,12 +85,15 @@ def outcome_text(event: Event) -> Text:
     return text
 
 
-def render_tree(trace: Trace, fold: bool = False, notes: Mapping[int, str] | None = None) -> Tree:
+def render_tree(
+    trace: Trace, fold: bool = False, notes: Mapping[int, str] | None = None, timed: bool = True
+) -> Tree:
     """The whole run, to be printed with rich.
 
     Args:
         fold: hide what returned programs called.
         notes: shown beside calls, by the index of the event that ended them.
+        timed: the domain's clock counts seconds, so that the last line says when the run ended.
 
     Raises:
         ValueError: the events do not nest.
@@ -103,7 +106,7 @@ def render_tree(trace: Trace, fold: bool = False, notes: Mapping[int, str] | Non
     if calls.root is not None:
         _grow(tree, calls.root, fold, notes or {})
     if calls.finish is not None:
-        tree.add(_finish_text(calls.finish))
+        tree.add(_finish_text(calls.finish, timed))
     return tree
 
 
@@ -133,10 +136,12 @@ def _count(node: CallNode) -> tuple[int, int]:
     return sum(c[0] for c in counts), sum(c[1] for c in counts)
 
 
-def _finish_text(event: Event) -> Text:
+def _finish_text(event: Event, timed: bool) -> Text:
     text = Text("finished  ", style="bold")
     text.append_text(outcome_text(event))
-    text.append(f"  {event.outcome}, {event.step} decisions, t = {event.time:.1f} s", style="dim")
+    text.append(f"  {event.outcome}, {event.step} decisions", style="dim")
+    if timed:
+        text.append(f", t = {event.time:.1f} s", style="dim")
     return text
 
 

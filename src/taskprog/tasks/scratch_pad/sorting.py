@@ -157,7 +157,7 @@ class Sorting:
             ValueError: there are none, or one is no digit; says which.
         """
         if not words:
-            raise ValueError("there is nothing to sort: give at least one digit, such as 9 2 5")
+            raise ValueError("there are no digits: give at least one, such as 9 2 5")
         for word in words:
             if word not in DIGITS:
                 raise ValueError(f"{word!r} is no digit: every cell holds one, 0 to 9")
