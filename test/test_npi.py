@@ -1,4 +1,4 @@
-"""Neural Programmer-Interpreters: program table, traces, networks, decisions on the stack, training."""
+"""Neural Programmer-Interpreters: program table, networks, decisions on the stack, training."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from npi_example import BOTH, CONFIG_BOTH, SMALL
 
 from taskprog.machine import (
     NO_SCOPE,
@@ -22,15 +23,11 @@ from taskprog.machine import (
     run_many,
 )
 from taskprog.planners.checkpoint import CONFIG, CheckpointError
-from taskprog.planners.npi.batches import ActivationSet, Decisions
-from taskprog.planners.npi.checkpoint import load_policy, new_model
+from taskprog.planners.npi.checkpoint import new_model
 from taskprog.planners.npi.config import NPIConfig
-from taskprog.planners.npi.dataset import NONE, Practice, Recordings, activations, record_all
+from taskprog.planners.npi.dataset import Practice, Recordings, activations
 from taskprog.planners.npi.environments import table_of
-from taskprog.planners.npi.extension import begin_as_likeliest
-from taskprog.planners.npi.objective import losses
 from taskprog.planners.npi.planner import NPIPlanner
-from taskprog.planners.npi.presets import configuration, maximum
 from taskprog.planners.npi.train import TrainConfig, Trainer, make_recordings
 from taskprog.planners.recording import Recorder
 from taskprog.resources import share_dir
@@ -40,17 +37,6 @@ from taskprog.tasks.scratch_pad.addition import Addition
 from taskprog.tasks.scratch_pad.evaluation import WRONG, Summary, evaluate
 from taskprog.tasks.scratch_pad.pad import Symbols
 from taskprog.tasks.scratch_pad.sorting import Sorting
-
-SMALL = NPIConfig(hidden=24, state=12, program=8, key=6, fused=16, encoder=16)
-BOTH = ("addition", "sorting")
-CONFIG_BOTH = TrainConfig(
-    BOTH,
-    (Practice(0, (1, 2, 3), 4), Practice(0, (3,), 4, "RSHIFT"), Practice(1, (1, 2, 4), 4)),
-    steps=12,
-    decisions=100,
-    warmup=4,
-    model=SMALL,
-)
 
 
 @pytest.fixture(scope="module")
@@ -130,119 +116,6 @@ def test_programs_and_what_they_call_are_the_paper_s() -> None:
     assert listed("addition", "sorting", "poses") == TABLE_2
     assert len(TABLE_2) == 20
     assert listed("addition", "sorting", "poses", "maximum") == TABLE_2 | ADDED_LATER
-
-
-def test_recordings_repeat_and_hold_each_activation_once(recordings: Recordings) -> None:
-    again = make_recordings(CONFIG_BOTH)
-    assert list(again.activations.items()) == list(recordings.activations.items())
-    assert sum(len(a) * n for a, n in recordings.activations.items()) == recordings.decisions
-    other = make_recordings(replace(CONFIG_BOTH, seed=1))
-    assert set(other.activations) != set(recordings.activations)
-    rows = {table_of(BOTH).rows[activation.program] for activation in recordings.activations}
-    assert "addition.RSHIFT" in rows
-    assert "ACT" not in rows, "ACT calls nothing, and decides nothing"
-
-
-def test_every_activation_ends_with_its_last_decision(recordings: Recordings) -> None:
-    none = len(table_of(BOTH).rows)
-    for activation in recordings.activations:
-        assert activation.ends == (False,) * (len(activation) - 1) + (True,)
-        assert none not in activation.calls[:-1]
-        for call, words in zip(activation.calls, activation.words, strict=True):
-            assert (words == (NONE,) * 3) == (table_of(BOTH).rows[call : call + 1] != ("ACT",))
-
-
-def test_padding_counts_for_nothing(recordings: Recordings, trainer: Trainer) -> None:
-    activations = [a for a in recordings.activations if trainer.table.rows[a.program] == "sorting.RESET"]
-    (batch,) = ActivationSet(trainer.table, activations).draw(np.random.default_rng(0), 10**6, np.ones(1))
-    whole = losses(trainer.model(batch.environment, batch.program, batch.args, batch.values), batch).detach()
-    assert (batch.weight == 0).any()
-    assert (whole[batch.weight == 0] == 0).all()
-    for row, activation in enumerate(activations):
-        (alone,) = ActivationSet(trainer.table, [activation]).draw(np.random.default_rng(0), 1, np.ones(1))
-        prediction = trainer.model(alone.environment, alone.program, alone.args, alone.values)
-        mean = float(losses(prediction, alone).detach().sum() / alone.weight.max())
-        assert mean == pytest.approx(float(whole[row].sum() / batch.weight.max()), rel=1e-4)
-
-
-def test_activations_are_decided_together_as_each_batch_alone(
-    recordings: Recordings, trainer: Trainer
-) -> None:
-    drawn = ActivationSet(trainer.table, list(recordings.activations))
-    batches = drawn.draw(np.random.default_rng(0), 200, np.ones(len(drawn.programs)))
-    assert len({batch.environment for batch in batches}) == 2
-    assert len({batch.values.shape[1] for batch in batches}) > 3
-    wanted, together = Decisions.of(batches), trainer.model.together([batch.asked for batch in batches])
-    alone = [trainer.model(b.environment, b.program, b.args, b.values) for b in batches]
-    kept = [batch.weight > 0 for batch in batches]
-    for name in ("end", "call", "words"):
-        parts = [getattr(p, name)[mask] for p, mask in zip(alone, kept, strict=True)]
-        torch.testing.assert_close(getattr(together, name), torch.cat(parts))
-    each = torch.cat([losses(p, batch)[mask] for p, batch, mask in zip(alone, batches, kept, strict=True)])
-    torch.testing.assert_close(losses(together, wanted), each)
-    assert len(torch.unique(wanted.activation)) == sum(len(batch.rows) for batch in batches)
-
-
-def test_a_batch_has_every_program_and_about_the_size_asked_for(recordings: Recordings) -> None:
-    drawn = ActivationSet(table_of(BOTH), list(recordings.activations))
-    rng = np.random.default_rng(0)
-    weights = np.ones(len(drawn.programs))
-    batches = drawn.draw(rng, 100, weights)
-    assert [int(batch.program[0]) for batch in batches] == drawn.programs
-    weights[2] = 50.0
-    batches = drawn.draw(rng, 100, weights)
-    sizes = [float(batch.weight.sum()) for batch in batches]
-    assert max(range(len(sizes)), key=sizes.__getitem__) == 2
-
-
-def test_a_program_of_few_activations_has_its_share_too(recordings: Recordings) -> None:
-    """CARRY sees eight different things at most, which count as much as all columns of another program."""
-    drawn = ActivationSet(table_of(BOTH), list(recordings.activations))
-    batches = drawn.draw(np.random.default_rng(0), 2000, np.ones(len(drawn.programs)))
-    names = [table_of(BOTH).rows[int(batch.program[0])] for batch in batches]
-    assert len(batches[names.index("addition.CARRY")].program) == 8
-    sizes = np.array([float(batch.weight.sum()) for batch in batches])
-    assert sizes.max() / sizes.min() < 1.2
-
-
-def test_what_was_missed_of_late_is_drawn_more_often(recordings: Recordings) -> None:
-    table = table_of(BOTH)
-    program = table.rows.index("addition.ADD1")
-    chosen = [a for a in recordings.activations if a.program == program]
-    several, rng = ActivationSet(table, chosen), np.random.default_rng(0)
-
-    def drawn(row: int) -> int:
-        """In how many of 100 batches of a few it is."""
-        batches = [several.draw(rng, 4, np.ones(1))[0] for _ in range(100)]
-        return sum(row in batch.rows.tolist() for batch in batches)
-
-    assert drawn(7) < 30
-    (everything,) = several.draw(rng, 10**6, np.ones(1))
-    missed = torch.arange(len(chosen)) == 7
-    for _ in range(6):
-        several.judged([everything], missed)
-    assert drawn(7) > 3 * drawn(8)
-
-
-def test_arguments_that_a_call_lacks_are_not_learnt() -> None:
-    """The root of block stacking has twelve arguments, ``pick`` one."""
-    config = configuration("block_stacking_by_call", 0)
-    config = replace(config, practices=(replace(config.practices[0], problems=3),))
-    table, lengths = table_of(config.environments), set()
-    for activation in make_recordings(config).activations:
-        for call, words in zip(activation.calls, activation.words, strict=True):
-            meant = [word for word in words if word != NONE]
-            assert words == (*meant, *(NONE,) * (table.arguments - len(meant)))
-            if call < len(table.rows):
-                lengths.add((table.rows[call].rpartition(".")[2], len(meant)))
-    assert lengths == {
-        ("pick_and_place", 2),
-        ("pick", 1),
-        ("place", 1),
-        ("move_to", 2),
-        ("close_gripper", 0),
-        ("open_gripper", 0),
-    }
 
 
 def test_memory_is_nothing_at_a_call_and_the_callers_again_after_it() -> None:
@@ -404,52 +277,6 @@ def test_it_learns_to_add_longer_numbers_than_it_saw() -> None:
     trainer = Trainer(config, make_recordings(config))
     trainer.run()
     assert Summary.of(12, evaluate(Addition(), trainer.planner(Addition()), 12, 20, 9)).rate >= 0.7
-
-
-def test_programs_are_added_while_all_else_stays_as_it_is(recordings: Recordings) -> None:
-    trainer = Trainer(CONFIG_BOTH, recordings)
-    trainer.run()
-    config = replace(maximum(CONFIG_BOTH), steps=30, decisions=60)
-    config = replace(
-        config, practices=tuple(replace(p, lengths=(1, 2, 4), problems=2) for p in config.practices)
-    )
-    more = Trainer(config, make_recordings(config), base=(trainer.model, trainer.table))
-    before = {name: value.clone() for name, value in more.model.state_dict().items()}
-    more.run()
-    added = [more.table.rows.index(f"sorting.{name}") for name in ("RJMP", "MAX")]
-    for name, value in more.model.state_dict().items():
-        changed = (value != before[name]).nonzero()[:, 0].unique().tolist()
-        assert set(changed) <= (set(added) if name in ("program_memory", "key_memory") else set()), name
-    assert (more.model.program_memory[added] != before["program_memory"][added]).any(1).all()
-    assert set(more.errors) == {"sorting.RJMP", "sorting.MAX"}
-    for world in (Addition(), Sorting()):  # what it knew before, it does as before
-        ours, theirs = (t.planner(world) for t in (trainer, more))
-        results = [evaluate(world, planner, 3, 6, 1) for planner in (ours, theirs)]
-        assert results[0] == results[1]
-
-
-def test_a_new_program_begins_as_the_known_one_that_does_the_same() -> None:
-    model, table = load_policy(share_dir() / "models/policies/multi")
-    recorded = record_all(table, (Practice(table.environments.index(Sorting()), (2, 5), 4),), 0).activations
-    new, memory = table.rows.index("sorting.RSHIFT"), model.program_memory
-    known = [row for row in range(len(table.rows)) if row != new]
-    right = memory[new].clone()
-    with torch.no_grad():
-        memory[known[-1]], memory[new] = right, 0.0
-    begin_as_likeliest(model, ActivationSet(table, [a for a in recorded if a.program == new]).whole, known)
-    assert torch.equal(memory[new], right)
-
-
-def test_only_more_programs_make_an_extension(recordings: Recordings) -> None:
-    trainer = Trainer(CONFIG_BOTH, recordings)
-    base = (trainer.model, trainer.table)
-    config = replace(CONFIG_BOTH, environments=("addition", "maximum"), decay=0.0)
-    Trainer(config, make_recordings(config), base=base)
-    config = replace(config, environments=("sorting",), practices=(Practice(0, (2,), 2),))
-    with pytest.raises(ValueError, match=r"missing are: addition\.ADD"):
-        Trainer(config, make_recordings(config), base=base)
-    with pytest.raises(ValueError, match="decay should be 0"):
-        Trainer(replace(maximum(CONFIG_BOTH), decay=0.1), recordings, base=base)
 
 
 def test_the_shipped_npi_adds_numbers_ten_times_as_long_as_it_saw() -> None:
