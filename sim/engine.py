@@ -86,7 +86,7 @@ class Engine:
         make_world: Callable[[], World],
         sink: Sink,
         pace: Pace = Pace.REALTIME,
-        state_rate: float = 50.0,
+        state_rate: float = 40.0,
         frame_rate: float = 10.0,
     ):
         """Rates are per second of simulated time. ``make_world`` is called in the engine's thread."""

@@ -45,7 +45,7 @@ def follow(
             if simulation.world.steps >= told + FEEDBACK_STEPS:
                 told = simulation.world.steps
                 feedback(simulation, motion)
-            yield LOOK_STEPS
+            yield LOOK_STEPS - simulation.world.steps % LOOK_STEPS
         return motion.result
 
     return job

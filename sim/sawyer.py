@@ -144,16 +144,17 @@ class Sawyer:
 
     def command_arm(self, positions: Sequence[float], velocities: Sequence[float]) -> None:
         """Set the motors' targets, 7 radians and radians per second; they hold until the next command."""
+        # Called at every step: PyBullet takes longer to sort out arguments that have names.
         pybullet.setJointMotorControlArray(
             self.body,
             self._arm,
             pybullet.POSITION_CONTROL,
-            targetPositions=positions,
-            targetVelocities=velocities,
-            forces=self._efforts,
-            positionGains=ARM_POSITION_GAINS,
-            velocityGains=ARM_VELOCITY_GAINS,
-            physicsClientId=self._client,
+            positions,
+            velocities,
+            self._efforts,
+            ARM_POSITION_GAINS,
+            ARM_VELOCITY_GAINS,
+            self._client,
         )
 
     def command_gripper(self, width: float, force: float) -> None:
@@ -173,11 +174,6 @@ class Sawyer:
         """(2, 3) where the two fingers are, metres."""
         states = pybullet.getLinkStates(self.body, self.finger_links, physicsClientId=self._client)
         return np.array([state[0] for state in states])
-
-    def read_arm(self) -> list[float]:
-        """Of the arm's 7 joints, radians; for those who need no more of ``read``."""
-        states = pybullet.getJointStates(self.body, self._arm, physicsClientId=self._client)
-        return [state[0] for state in states]
 
     def read(self) -> JointReadings:
         """The joints' present state."""

@@ -10,7 +10,7 @@ from taskprog_sim.gripper_controller import GripperController, GripperMotion
 from taskprog_sim.sawyer import JointReadings
 from taskprog_sim.world import World
 
-LOOK_STEPS = 10  # of time between two looks at the joints on the way: 42 ms
+LOOK_STEPS = 12  # of time between two looks at the joints on the way: 50 ms
 
 
 class Simulation:
@@ -25,7 +25,7 @@ class Simulation:
     def __init__(self, world: World):
         self.world = world
         self.endings = 0
-        self._since_look = 0
+        self._read: tuple[int, JointReadings] | None = None  # at which step, and what
         self._make_controllers()
 
     def _make_controllers(self) -> None:
@@ -46,8 +46,10 @@ class Simulation:
         return self.arm.active or self.gripper.active
 
     def readings(self) -> JointReadings:
-        """What the joints measure now."""
-        return self.world.sawyer.read()
+        """What the joints measure now; whoever asks at the same step gets the same."""
+        if self._read is None or self._read[0] != self.world.steps:
+            self._read = (self.world.steps, self.world.sawyer.read())
+        return self._read[1]
 
     def follow(self, goal: ArmGoal) -> Motion:
         """Start a trajectory; it goes on with every tick."""
@@ -80,9 +82,8 @@ class Simulation:
             if not self.moving:
                 self.world.step(steps - done)
                 return steps
-            rows = self._rows(min(steps - done, LOOK_STEPS - self._since_look))
+            rows = self._rows(min(steps - done, LOOK_STEPS - self.world.steps % LOOK_STEPS))
             self.world.drive(rows)
-            self._since_look = (self._since_look + len(rows)) % LOOK_STEPS
             done += len(rows)
             if not rows:
                 active = self.arm.active, self.gripper.active
@@ -98,7 +99,8 @@ class Simulation:
         """Setpoints for the next steps, at most ``most``; none where the controllers must see each step."""
         if self.gripper.active:
             return []
-        if self._since_look == 0 and not self.arm.keeps_path(self.world.sawyer.read_arm()):
+        looks = self.world.steps % LOOK_STEPS == 0
+        if looks and not self.arm.keeps_path(self.readings().arm_positions.tolist()):
             self.endings += 1
             return [(self.arm.setpoint.positions.tolist(), self.arm.setpoint.velocities.tolist())]
         return self.arm.ahead(self.time, TIME_STEP, most)
@@ -124,6 +126,7 @@ class Simulation:
             ValueError: no such scene, see ``World.reset``; everything stays as it was.
         """
         self.world.reset(scene, seed, objects)
+        self._read = None
         self.arm.abandon("the world was reset")
         self.gripper.cancel(self.readings().gripper_width)
         self._make_controllers()

@@ -112,7 +112,7 @@ def test_in_lockstep_a_motion_settles_and_one_more_picture_is_taken(make: MakeEn
     moving = np.unique([stamp for stamp in log.frames if stamp < end])
     assert np.diff(moving[1:]) == pytest.approx(0.1)
     states = np.unique(log.states)
-    assert np.diff(states).max() < 0.0209
+    assert np.diff(states).max() < 0.0251
 
 
 def test_lockstep_runs_repeat_exactly(make: MakeEngine, log: Log) -> None:
