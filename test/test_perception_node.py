@@ -30,6 +30,7 @@ from taskprog.nodes.perception import PerceptionNode
 from taskprog.nodes.qos import CAMERA, LATCHED, NEWEST
 from taskprog.perception.camera import CameraModel
 from taskprog.tasks.table_top import CUBE_NAMES
+from taskprog_sim.world import World
 
 Pictures = tuple[NDArray[np.uint8], NDArray[np.float32]]
 SceneImages = tuple[CameraModel, Callable[[int], Pictures]]
@@ -46,6 +47,10 @@ def depth_message(depth: NDArray[np.float32], stamp: Time) -> Image:
     message = Image(header=Header(stamp=stamp), height=height, width=width, encoding="32FC1", step=4 * width)
     message.data.frombytes(depth.tobytes())
     return message
+
+
+def kind_of(name: str) -> str:
+    return name.rsplit("_", 1)[0]
 
 
 class Rig:
@@ -113,6 +118,21 @@ def test_objects_carry_the_images_stamp_and_frame_base(ros: RosWorld, scene_imag
         p = found.pose.position
         assert np.linalg.norm([p.x, p.y, p.z] - places[CUBE_NAMES.index(found.name)]) < 0.004
         assert found.visible
+
+
+def test_goods_and_containers_are_found_too(ros: RosWorld) -> None:
+    with World("order_fulfilment", seed=3, objects=8, camera_size=(640, 480)) as world:
+        world.step(240)
+        image, truth, camera = world.camera.render(), world.poses(), CameraModel.table_top(640, 480)
+    rig = Rig(ros, detector="goods")
+    rig.calibrate(camera)
+    rig.send(image.rgb, image.depth, seconds=7)
+    found = {o.name: o.pose.position for o in rig.next().objects}
+    assert sorted(map(kind_of, found)) == sorted(map(kind_of, truth.names))
+    for name, place in zip(truth.names, truth.positions, strict=True):
+        alike = [p for other, p in found.items() if kind_of(other) == kind_of(name)]
+        away = min(np.linalg.norm([p.x, p.y, p.z] - place) for p in alike)
+        assert away < 0.015, name
 
 
 def test_a_cube_out_of_sight_is_remembered(ros: RosWorld, scene_images: SceneImages) -> None:
