@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,8 +11,8 @@ from numpy.typing import NDArray
 from taskprog.machine import NOTHING_HELD, Demonstration
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.detection import Detection
-from taskprog.perception.errors import NoObjects, NotAVideo, NothingMoves
-from taskprog.perception.goods_video import NotIntoAContainer, read_sightings
+from taskprog.perception.errors import NoObjects, NotAVideo, NothingMoves, WrongSize
+from taskprog.perception.goods_video import NotIntoAContainer, read_goods_frames, read_sightings
 from taskprog.tasks.table_top import TABLE_HEIGHT
 
 CAMERA = CameraModel.table_top(320, 240)
@@ -91,6 +93,42 @@ def test_what_goes_where_and_in_which_order(steps: list[tuple[str, str]], pause:
         shown = read(film(steps, rng, pause, hidden), rng)
         assert shown.names == (*THINGS, *BOXES)
         assert steps_of(shown) == steps
+
+
+class Numbered:
+    """Tells a frame by the number in its first pixels, and finds in it what was found there before."""
+
+    def __init__(self, found: list[list[Detection]]) -> None:
+        self.camera = CAMERA
+        self._found = found
+
+    def detect(self, rgb: NDArray[np.uint8], depth: NDArray[np.float32] | None = None) -> list[Detection]:
+        return self._found[int(rgb[0, 0, 0]) + 256 * int(rgb[0, 0, 1])]
+
+
+def numbered(count: int) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    for k in range(count):
+        image = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
+        image[0, 0, :2] = k % 256, k // 256
+        yield k / RATE, image
+
+
+def test_frames_are_read_in_their_order() -> None:
+    rng = np.random.default_rng(2)
+    found = [detections(places, rng) for places in film([("bear", "box_0"), ("duck", "box_1")], rng)]
+    shown = read_goods_frames(numbered(len(found)), Numbered(found), THINGS, BOXES)
+    wanted = read_sightings(CAMERA, [k / RATE for k in range(len(found))], found, THINGS, BOXES)
+    assert steps_of(shown) == [("bear", "box_0"), ("duck", "box_1")]
+    np.testing.assert_array_equal(shown.positions, wanted.positions)
+
+
+def test_a_frame_of_another_size_is_named() -> None:
+    def frames() -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        yield from numbered(7)
+        yield 0.7, np.zeros((480, 640, 3), np.uint8)
+
+    with pytest.raises(WrongSize, match="frame 7 is 640x480, the camera's images are 320x240"):
+        read_goods_frames(frames(), Numbered([[]] * 7), THINGS, BOXES)
 
 
 def test_places_are_those_of_the_scene() -> None:

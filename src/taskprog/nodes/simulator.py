@@ -59,8 +59,8 @@ from taskprog_sim.world import World
 
 EXECUTOR = "executor"
 OPTICAL_FRAME = "camera_optical_frame"
-# Joint states, frames and clock, per second of simulated time: a whole number of steps of 1/240 s, and of these
-# in a look at the joints and between two pictures, so that the simulation seldom stops on its way.
+# Joint states, frames and clock, per second of simulated time: a whole number of steps of 1/240 s, several of
+# which make the time between two looks at the joints or two pictures, so that the simulation seldom stops.
 STATE_RATE = 40.0
 WATCH_PERIOD = 0.5  # seconds of wall time
 

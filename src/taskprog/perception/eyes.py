@@ -16,7 +16,7 @@ LEAST_DEPTH = 0.05  # of the pixels that must have a depth, or the depth camera 
 
 
 class Detector(Protocol):
-    """What finds objects in images of one camera."""
+    """What finds objects in images of one camera; several threads may ask at once."""
 
     @property
     def camera(self) -> CameraModel: ...

@@ -8,7 +8,10 @@ its ray meets the height of its kind on the table or on a container's floor (``p
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,15 +90,21 @@ def read_goods_frames(
     camera = detector.camera
     times: list[float] = []
     seen: list[list[Detection]] = []
-    for time, rgb in frames:
-        if rgb.shape[:2] != (camera.height, camera.width):
-            size = "x".join(map(str, rgb.shape[1::-1]))
-            raise WrongSize(
-                f"frame {len(times)} is {size}, the camera's images are {camera.width}x{camera.height}; "
-                "send frames as filmed, or the camera_info of the camera that filmed"
-            )
-        times.append(time)
-        seen.append(detector.detect(rgb))
+    threads = len(os.sched_getaffinity(0))
+    waiting: deque[Future[list[Detection]]] = deque()
+    with ThreadPoolExecutor(threads, "video") as pool:
+        for time, rgb in frames:
+            if rgb.shape[:2] != (camera.height, camera.width):
+                size = "x".join(map(str, rgb.shape[1::-1]))
+                raise WrongSize(
+                    f"frame {len(times)} is {size}, the camera's images are {camera.width}x{camera.height}; "
+                    "send frames as filmed, or the camera_info of the camera that filmed"
+                )
+            times.append(time)
+            waiting.append(pool.submit(detector.detect, rgb))
+            if len(waiting) > 2 * threads:  # not the whole video in memory
+                seen.append(waiting.popleft().result())
+        seen += [found.result() for found in waiting]
     return read_sightings(camera, times, seen, things, containers)
 
 
