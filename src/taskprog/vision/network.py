@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pixel_unshuffle
+from torch.nn.functional import interpolate
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from taskprog.vision.grid import STRIDE
@@ -44,8 +44,8 @@ class Unit(nn.Module):
         self.skip = skip
 
     def forward(self, x: Tensor) -> Tensor:
-        y = torch.relu(self.norm(self.conv(x)))
-        return x + y if self.skip else y
+        y = torch.relu_(self.norm(self.conv(x)))
+        return y + x if self.skip else y
 
     def fuse(self) -> None:
         """Make convolution and normalisation one; for inference only."""
@@ -63,7 +63,7 @@ class GoodsNetwork(nn.Module):
         self.stem = nn.Sequential(Unit(3, first, stride=2, size=5), Unit(first, a, stride=2))
         # Without biases, so that unknown heights, zeros, add nothing.
         self.relief = nn.Sequential(
-            nn.Conv2d(2 * STRIDE**2, a, 1, bias=False), nn.ReLU(), nn.Conv2d(a, a, 1, bias=False)
+            nn.Conv2d(2 * STRIDE**2, a, 1, bias=False), nn.ReLU(inplace=True), nn.Conv2d(a, a, 1, bias=False)
         )
         self.eighth = nn.Sequential(Unit(a, b, stride=2), Unit(b, b, skip=True), Unit(b, b, skip=True))
         self.sixteenth = nn.Sequential(Unit(b, c, stride=2), Unit(c, c, skip=True), Unit(c, c, skip=True))
@@ -84,15 +84,16 @@ class GoodsNetwork(nn.Module):
         """
         quarter = self.stem(images - 0.5)
         if heights is not None:
-            known = heights.isfinite()
-            layers = torch.stack([heights.nan_to_num(0.0) / HEIGHTS, known.to(heights.dtype)], 1)
-            quarter = quarter + self.relief(pixel_unshuffle(layers, STRIDE))
+            cells = _cells(heights)
+            known = cells.isfinite()
+            layers = torch.cat([cells.nan_to_num(0.0) / HEIGHTS, known.to(cells.dtype)], -1)
+            quarter = quarter + self.relief(layers.permute(0, 3, 1, 2))
         eighth = self.eighth(quarter)
         sixteenth = self.sixteenth(eighth)
         x = self.at_sixteenth(_up(self.to_sixteenth(self.deep(sixteenth))) + sixteenth)
         x = self.at_eighth(_up(self.to_eighth(x)) + eighth)
         x = self.at_quarter(_up(self.to_quarter(x)) + self.past_quarter(quarter))
-        x = torch.relu(self.hidden(x))
+        x = torch.relu_(self.hidden(x))
         with torch.autocast("cpu", enabled=False):  # positions need all digits
             out: Tensor = self.head(x.float())
         return out
@@ -110,6 +111,13 @@ def quick() -> torch.autocast:
     known = torch.cpu.get_capabilities()
     able = bool(known.get("avx512_bf16") or known.get("amx_bf16"))
     return torch.autocast("cpu", torch.bfloat16, enabled=able)
+
+
+def _cells(x: Tensor) -> Tensor:
+    """(N, h, w) to (N, h / 4, w / 4, 16): the pixels of each cell."""
+    n, height, width = x.shape
+    pixels = x.view(n, height // STRIDE, STRIDE, width // STRIDE, STRIDE).transpose(2, 3)
+    return pixels.reshape(n, height // STRIDE, width // STRIDE, STRIDE**2)
 
 
 def _up(x: Tensor) -> Tensor:
