@@ -114,18 +114,15 @@ def run(options: argparse.Namespace) -> int:
 
 def configured(options: argparse.Namespace) -> TrainConfig:
     """The training that is asked for."""
-    model = options.model or RELATIONAL
-    tasks = options.tasks or shipped(options.family).tasks
-    config = configuration(options.family, model, tasks, options.seed)
-    reordered = options.reordered
-    if reordered is None:
-        reordered = (shipped(options.family) if model == RELATIONAL else config).data.reordered
+    model, usual = options.model or RELATIONAL, shipped(options.family)
+    config = configuration(options.family, model, options.tasks or usual.tasks, options.seed)
+    if model == RELATIONAL:
+        data = replace(config.data, reordered=usual.data.reordered)
+        config = replace(config, steps=usual.steps, data=data)
     trials = options.trials or config.data.trials
-    config = replace(
-        config,
-        steps=options.steps or config.steps,
-        data=replace(config.data, trials=trials, reordered=reordered),
-    )
+    reordered = config.data.reordered if options.reordered is None else options.reordered
+    data = replace(config.data, trials=trials, reordered=reordered)
+    config = replace(config, steps=options.steps or config.steps, data=data)
     return relabelled(config) if options.relabelled else config
 
 
