@@ -50,8 +50,8 @@ STEPS = {RELATIONAL: 2800, NTP: 4000, NO_SCOPE: 4000, NTP_GRU: 3200, FLAT: 4000,
 MANY_TASKS, MORE_STEPS = 200, 2
 # With `quick`: too few for most, which only show that all runs. NTP+ is nearly there.
 QUICK_STEPS = {RELATIONAL: 1000, NTP: 1000, NO_SCOPE: 800, NTP_GRU: 600, FLAT: 800, FLAT_GRU: 300}
-# Shipped policies take that many times the steps, as errors still fall: block stacking's root was wrong in 4.3
-# of 100 decisions at the end of a training with `STEPS`, and in 1.6 with twice as many.
+# Shipped policies take that many times the steps, as errors still fall: block stacking's root was wrong in
+# 4.3 of 100 decisions at the end of a training with `STEPS`, and in 1.6 with twice as many.
 SHIPPED_STEPS = 2
 # Training tasks of shipped policies.
 USUAL_TASKS = 100
