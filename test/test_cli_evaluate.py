@@ -152,7 +152,7 @@ def test_every_condition_has_an_option() -> None:
         (["--limit", "300", "--family", "order_fulfilment"], "only 252 tasks exist"),
         (["--checkpoint", "nowhere"], "nowhere: no such folder"),
         (["--world", "physics"], "needs --vision"),
-        (["--world", "physics", "--vision", "--cubes", "9"], "eight cubes only"),
+        (["--world", "physics", "--vision", "--cubes", "9"], "has eight cubes, or"),
         (["--objects", "8"], "--objects: block_stacking has no such size, but --cubes"),
         (["--family", "order_fulfilment", "--objects", "2"], "2 objects are too few"),
         (["--speed", "0"], "--speed is 0"),

@@ -251,10 +251,11 @@ def _physics(
     if family.name not in DETECTORS:
         raise CommandError(f"--world physics knows {' and '.join(DETECTORS)} only")
     usual = FAMILIES[family.name]
-    own = {"objects": family.objects} if isinstance(family, OrderFulfilment) else {}
-    if family != replace(usual, **own):  # type: ignore[type-var]
+    own = ("objects",) if isinstance(family, OrderFulfilment) else ("shortest", "tallest")
+    if family != replace(usual, **{name: getattr(family, name) for name in own}):  # type: ignore[type-var]
         raise CommandError(
-            "--world physics has eight cubes only, or four categories and containers: --objects may differ"
+            "--world physics has eight cubes, or four categories and containers; "
+            "--shortest and --tallest, or --objects, may differ"
         )
     if options.ray is not None:
         raise CommandError("--world physics runs on this machine: use --jobs, not --ray")
