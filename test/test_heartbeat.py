@@ -10,9 +10,12 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.duration import Duration
+from rclpy.executors import SingleThreadedExecutor
 from ros_world import RosWorld, wait, wait_until
 
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
+from taskprog.nodes.qos import LATCHED
 
 TIMEOUT = 0.8  # longer than the period, shorter than the default, so that the test is quick
 
@@ -59,6 +62,23 @@ def test_while_the_watcher_stands_still_silence_does_not_count(ros: RosWorld) ->
     monitor._look()
     assert lost == ["executor"]
     assert not monitor.alive("executor")
+
+
+def test_a_heartbeat_is_not_pushed_out_by_anothers(ros: RosWorld) -> None:
+    """All nodes send on one topic, and a busy watcher reads late."""
+    watcher = rclpy.create_node("watcher", context=ros.context)  # spun by the test
+    monitor = HeartbeatMonitor(watcher, ("executor",))
+    for name in ("executor", "planner", "perception"):
+        beats = ros.node(name).create_publisher(DiagnosticArray, "diagnostics", LATCHED)
+        wait_until(lambda beats=beats: beats.get_subscription_count() > 0, "discovery")  # type: ignore[misc]
+        beats.publish(DiagnosticArray(status=[DiagnosticStatus(name=f"/{name}")]))
+        assert beats.wait_for_all_acked(Duration(seconds=TIMEOUT))
+    single = SingleThreadedExecutor(context=ros.context)
+    single.add_node(watcher)
+    for _ in range(10):
+        single.spin_once(timeout_sec=0.0)
+    assert monitor.alive("executor")
+    single.shutdown()
 
 
 def test_those_who_come_late_hear_at_once(ros: RosWorld) -> None:

@@ -11,7 +11,7 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-from taskprog.nodes.qos import LATCHED
+from taskprog.nodes.qos import HEARTBEATS, LATCHED
 
 PERIOD = 0.5  # seconds of wall time between heartbeats
 # Seconds of wall time without one after which a node counts as dead; a busy machine stalls for one or two.
@@ -74,7 +74,7 @@ class HeartbeatMonitor:
         self._seen: dict[str, float] = {}  # name: when
         self._living: set[str] = set()
         group = MutuallyExclusiveCallbackGroup()
-        node.create_subscription(DiagnosticArray, TOPIC, self._on_beat, LATCHED, callback_group=group)
+        node.create_subscription(DiagnosticArray, TOPIC, self._on_beat, HEARTBEATS, callback_group=group)
         node.create_timer(
             self._look_period,
             self._look,
