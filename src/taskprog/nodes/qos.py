@@ -8,8 +8,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 LATCHED = QoSProfile(
     depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
 )
-# Heartbeats, for those who listen: all nodes send on one topic, and with a depth of 1 one node's would push out
-# another's that has not been read yet.
+# Heartbeats, for those who listen: all nodes send on one topic, and with a depth of 1 one node's would push
+# out another's that has not been read yet.
 HEARTBEATS = QoSProfile(
     depth=50, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
 )
