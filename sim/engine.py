@@ -28,6 +28,9 @@ T = TypeVar("T")
 SETTLE_TIME = 0.25  # seconds that time goes on after a motion in lockstep
 RESEND_PERIOD = 0.5  # seconds of wall time between repetitions while time stands still
 BATCH_STEPS = 12  # of time that pass at most between two looks at what is to be done
+# States a simulated second: a whole number of steps of 1/240 s, several of which make the time between two
+# looks at the joints or two pictures, so that the simulation seldom stops.
+STATE_RATE = 40.0
 MAX_LAG = 0.1  # seconds behind real time that are caught up; more is dropped
 IDLE_WAIT = 0.02  # seconds of wall time between two looks at commands while nothing happens
 REALTIME_WAIT = 0.004
@@ -86,7 +89,7 @@ class Engine:
         make_world: Callable[[], World],
         sink: Sink,
         pace: Pace = Pace.REALTIME,
-        state_rate: float = 40.0,
+        state_rate: float = STATE_RATE,
         frame_rate: float = 10.0,
     ):
         """Rates are per second of simulated time. ``make_world`` is called in the engine's thread."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from taskprog.planners.npi.config import NPIConfig
-from taskprog.planners.npi.dataset import Practice
-from taskprog.planners.npi.train import TrainConfig
+from taskprog.planners.npi.dataset import Practice, Recordings
+from taskprog.planners.npi.train import TrainConfig, Trainer
 
 SMALL = NPIConfig(hidden=24, state=12, program=8, key=6, fused=16, encoder=16)
 BOTH = ("addition", "sorting")
@@ -16,3 +16,10 @@ CONFIG_BOTH = TrainConfig(
     warmup=4,
     model=SMALL,
 )
+
+
+def trained(recordings: Recordings) -> Trainer:
+    """An NPI of both, trained to the end of its few steps on the recordings of ``CONFIG_BOTH``."""
+    trainer = Trainer(CONFIG_BOTH, recordings)
+    trainer.run()
+    return trainer

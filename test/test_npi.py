@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from npi_example import BOTH, CONFIG_BOTH, SMALL
+from npi_example import BOTH, CONFIG_BOTH, SMALL, trained
 
 from taskprog.machine import (
     NO_SCOPE,
@@ -46,9 +46,7 @@ def recordings() -> Recordings:
 
 @pytest.fixture(scope="module")
 def trainer(recordings: Recordings) -> Trainer:
-    trainer = Trainer(CONFIG_BOTH, recordings)
-    trainer.run()
-    return trainer
+    return trained(recordings)
 
 
 class Guided:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from npi_example import BOTH, CONFIG_BOTH
+from npi_example import BOTH, CONFIG_BOTH, trained
 
 from taskprog.planners.npi.batches import ActivationSet, Decisions
 from taskprog.planners.npi.dataset import NONE, Recordings
@@ -24,9 +24,7 @@ def recordings() -> Recordings:
 
 @pytest.fixture(scope="module")
 def trainer(recordings: Recordings) -> Trainer:
-    trainer = Trainer(CONFIG_BOTH, recordings)
-    trainer.run()
-    return trainer
+    return trained(recordings)
 
 
 def test_recordings_repeat_and_hold_each_activation_once(recordings: Recordings) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from npi_example import CONFIG_BOTH
+from npi_example import CONFIG_BOTH, trained
 
 from taskprog.planners.npi.batches import ActivationSet
 from taskprog.planners.npi.checkpoint import load_policy
@@ -26,8 +26,7 @@ def recordings() -> Recordings:
 
 
 def test_programs_are_added_while_all_else_stays_as_it_is(recordings: Recordings) -> None:
-    trainer = Trainer(CONFIG_BOTH, recordings)
-    trainer.run()
+    trainer = trained(recordings)
     config = replace(maximum(CONFIG_BOTH), steps=30, decisions=60)
     config = replace(
         config, practices=tuple(replace(p, lengths=(1, 2, 4), problems=2) for p in config.practices)

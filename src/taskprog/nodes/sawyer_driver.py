@@ -18,9 +18,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
-from taskprog.control.arm_goal import (
-    ArmLimits,
-)
+from taskprog.control.arm_goal import ArmLimits
 from taskprog.control.collision import CollisionModel
 from taskprog.control.intera.arm import Motion
 from taskprog.control.intera.codes import Code, Refused

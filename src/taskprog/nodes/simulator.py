@@ -26,9 +26,7 @@ from std_msgs.msg import Header, String
 from std_srvs.srv import SetBool
 from tf2_msgs.msg import TFMessage
 
-from taskprog.control.arm_goal import (
-    ArmLimits,
-)
+from taskprog.control.arm_goal import ArmLimits
 from taskprog.control.frame_tree import FrameTree
 from taskprog.control.robot import GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
 from taskprog.machine import CancelToken
@@ -59,9 +57,6 @@ from taskprog_sim.world import World
 
 EXECUTOR = "executor"
 OPTICAL_FRAME = "camera_optical_frame"
-# Joint states, frames and clock, per second of simulated time: a whole number of steps of 1/240 s, several of
-# which make the time between two looks at the joints or two pictures, so that the simulation seldom stops.
-STATE_RATE = 40.0
 WATCH_PERIOD = 0.5  # seconds of wall time
 
 
@@ -100,8 +95,7 @@ class SimulatorNode(Node):
             lambda: World(scene, seed, gui, (width, height), objects, clutter),
             self._publisher,
             Pace(pace),
-            STATE_RATE,
-            rate,
+            frame_rate=rate,
         )
         self._engine.start()
         self._publisher.introduce(self._engine.run(_camera_model), description)
