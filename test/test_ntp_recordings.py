@@ -159,6 +159,33 @@ def test_sequences_hold_all_decisions_of_a_call_in_order(recordings: list[Record
         assert (group.target.end * group.target.weight).sum() == len(lengths)
 
 
+@pytest.mark.parametrize("recurrent", [True, False])
+def test_batches_of_whole_sequences_are_of_like_length_and_every_video_has_its_turn(recurrent: bool) -> None:
+    config = replace(SHORT, tasks=16, data=DataConfig(trials=8), model=replace(SMALL, scoped=False))
+    recordings = make_recordings(config)
+    traces = TraceSet(recordings, recurrent, False)
+    rng, weights = np.random.default_rng(0), np.zeros(len(traces.programs))
+    weights[0] = 1.0
+    firsts, sizes, cells, times = [], [], 0, 1000
+    for _ in range(times):
+        frames, (group,) = traces.draw(rng, 8, 1, weights)
+        firsts.append(frames.positions[group.window.index[:, 0]])
+        kept = group.target.weight if recurrent else group.window.inside
+        sizes.append(kept.sum(1))
+        cells += kept.numel()
+    starts = torch.from_numpy(np.stack([r.frames[0] for r in recordings])).flatten(1)
+    counts = (torch.cat(firsts).flatten(1)[:, None] == starts).all(-1).sum(0)
+    assert counts.sum() == 8 * times
+    assert counts.min() > 0
+    lengths = [(r.program == 0).sum() if recurrent else len(r.frames) for r in recordings]
+    by_length = counts[torch.from_numpy(np.argsort(lengths))]
+    for extreme in (by_length[:16], by_length[-16:]):
+        assert extreme.sum() / counts.sum() == pytest.approx(16 / len(recordings), abs=0.035)
+    size = torch.cat(sizes)
+    assert size.max() > 2 * size.min()
+    assert size.sum() > 0.8 * cells, "a part of the batches is padding"
+
+
 def test_relabelling_renames_objects_alike_everywhere(recordings: list[Recording]) -> None:
     """An equivariant model, which cannot tell names, loses nothing and gains nothing."""
     model, results = model_of(SMALL), []

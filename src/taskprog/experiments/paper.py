@@ -10,8 +10,10 @@ from taskprog.experiments.unit import Unit
 from taskprog.experiments.work import Evaluation, TaskSet, evaluate_policy, train
 from taskprog.planners.ntp.presets import (
     ABLATIONS,
+    FLAT,
     FLAT_GRU,
     MODELS,
+    NO_SCOPE,
     NTP,
     NTP_GRU,
     RELATIONAL,
@@ -24,8 +26,9 @@ from taskprog.tasks.conditions import Conditions
 STACKING = "block_stacking"
 RELABELLED = "relabelled"
 EVALUATION_SEED = 3_000_000  # added to a training's seed: of starts and noise that no training saw
-# About how many CPU seconds a gradient step takes, where it is not about 0.025.
-STEP_SECONDS = {RELATIONAL: 0.04, NTP_GRU: 0.055, FLAT_GRU: 0.15}
+# About how many CPU seconds recording the expert takes, and a gradient step of each model.
+RECORDING_SECONDS = 20
+STEP_SECONDS = {RELATIONAL: 0.09, NTP: 0.055, NO_SCOPE: 0.07, NTP_GRU: 0.08, FLAT: 0.07, FLAT_GRU: 0.17}
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Paper:
         if ablation:
             config = ABLATIONS[ablation].change(config)
             name += f"-{ablation}"
-        cost = 10 + config.steps * STEP_SECONDS.get(model, 0.025)
+        cost = RECORDING_SECONDS + config.steps * STEP_SECONDS[NTP if model == RELABELLED else model]
         return Unit(f"{name}-{tasks}-seed{seed}", train, config, cost=cost)
 
     def evaluated(
@@ -98,7 +101,7 @@ class Paper:
         """The unit that tries tasks with the policy that another unit trains."""
         chosen = replace(conditions or Conditions(), seed=EVALUATION_SEED + tasks.seed)
         config = Evaluation(family, tasks, chosen, dict(sizes or {}))
-        return Unit(name, evaluate_policy, config, (policy,), cost=2 + tasks.n / 20)
+        return Unit(name, evaluate_policy, config, (policy,), cost=2 + tasks.n / 60)
 
     def row(self, labels: dict[str, str | int], make: Callable[[int], Unit]) -> Row:
         """A row with a unit for each seed."""

@@ -17,6 +17,8 @@ from taskprog.planners.ntp.dataset import Recording
 from taskprog.planners.ntp.features import Frames, State, Window
 from taskprog.planners.ntp.objective import Targets
 
+ALIKE = 16  # batches of whole sequences are drawn from one such part of the videos, of like length
+
 
 @dataclass
 class Group:
@@ -83,6 +85,8 @@ class TraceSet:
         count = np.bincount(cells, minlength=shape[0] * shape[1])
         self._count = count.reshape(shape)
         self._cell = (np.cumsum(count) - count).reshape(shape)
+        lengths = self._size[self._cell[:, 0]] if self._recurrent else self._lengths
+        self._by_length = np.argsort(lengths, kind="stable")  # (V,)
 
     def draw(
         self,
@@ -101,7 +105,7 @@ class TraceSet:
             weights: of the programs, in the order of ``programs``.
             relabelled: renumber each video's objects at random.
         """
-        chosen = rng.integers(0, len(self._lengths), videos)
+        chosen = self._videos(rng, videos)
         lengths = self._lengths[chosen]
         start = np.cumsum(lengths) - lengths
         where = np.repeat(self._first[chosen] - start, lengths) + np.arange(lengths.sum())
@@ -129,6 +133,19 @@ class TraceSet:
             slot = np.repeat(np.arange(videos), count // width)
             groups.append(self._group(sequence.reshape(-1, width), slot, start, names))
         return frames, groups
+
+    def _videos(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+        """(count,) random videos, each as likely as another.
+
+        Where all see whole videos, those of like length, and for recurrent cores those whose root decides
+        about as often: batches are padded to the longest, which else would be twice or thrice the work.
+        """
+        total = len(self._lengths)
+        if self._scoped and not self._recurrent:
+            return rng.integers(0, total, count)
+        near = rng.integers(total) + rng.integers(0, max(count, total // ALIKE), count)
+        chosen: NDArray[np.int64] = self._by_length[near % total]
+        return chosen
 
     def _pick(
         self, rng: np.random.Generator, videos: NDArray[np.int64], count: int, chances: NDArray[np.float64]
