@@ -20,9 +20,9 @@ from taskprog.machine import (
     Scope,
 )
 from taskprog.planners.ntp.batches import TraceSet
-from taskprog.planners.ntp.config import ModelConfig
+from taskprog.planners.ntp.config import ModelConfig, Sight
 from taskprog.planners.ntp.dataset import Recording
-from taskprog.planners.ntp.features import relations
+from taskprog.planners.ntp.features import State, Window, relations
 from taskprog.planners.ntp.planner import NTPPlanner
 from taskprog.planners.ntp.scoping import END, INSIDE, OUTSIDE, START, decode_scopes, scope_labels
 from taskprog.planners.ntp.train import make_recordings
@@ -49,38 +49,61 @@ def test_relations_do_not_change_when_the_table_is_turned_or_shifted() -> None:
     assert here[3, 2, 1] == pytest.approx(-1.0)
 
 
+def windows(*lengths: int) -> Window:
+    """Of these lengths, anywhere."""
+    return Window.of(torch.zeros(len(lengths), dtype=torch.long), torch.tensor(lengths))
+
+
 def test_scope_labels_and_decoding_are_inverse() -> None:
-    labels = scope_labels(torch.tensor([[[2, 6]]]), 8)
-    assert labels[0, 0].tolist() == [OUTSIDE, OUTSIDE, START, INSIDE, INSIDE, END, OUTSIDE, OUTSIDE]
-    logits = torch.nn.functional.one_hot(labels, 4).float() * 10
-    for joint in (True, False):
-        for length in (6, 7, 8):
-            assert decode_scopes(logits, torch.tensor([length]), joint).tolist() == [[[2, 6]]]
+    for length in (6, 7, 8):
+        labels = scope_labels(torch.tensor([2, 6]), torch.arange(length))
+        assert labels.tolist() == [OUTSIDE, OUTSIDE, START, INSIDE, INSIDE, END, OUTSIDE, OUTSIDE][:length]
+        logits = torch.nn.functional.one_hot(labels, 4).float().unsqueeze(1) * 10
+        for joint in (True, False):
+            assert decode_scopes(logits, windows(length), joint).tolist() == [[[2, 6]]]
 
 
 @pytest.mark.parametrize("joint", [True, False])
 def test_a_decoded_scope_never_leaves_its_callers_nor_ends_before_it_starts(joint: bool) -> None:
-    generator = torch.Generator().manual_seed(0)
-    for length in (9, 12, 2):
-        labels = torch.randn(300, 1, 12, 4, generator=generator) * 5
-        first, stop = decode_scopes(labels, torch.full((300,), length), joint)[:, 0].T
-        assert (first >= 0).all()
-        assert (stop > first).all()
-        assert (stop <= length).all()
-    one = decode_scopes(torch.randn(1, 1, 12, 4, generator=generator), torch.tensor([1]), joint)
-    assert one.tolist() == [[[0, 1]]]
+    lengths = (9, 12, 2) * 300
+    labels = torch.randn(sum(lengths), 1, 4, generator=torch.Generator().manual_seed(0)) * 5
+    first, stop = decode_scopes(labels, windows(*lengths), joint)[:, 0].T
+    assert (first >= 0).all()
+    assert (stop > first).all()
+    assert (stop <= torch.tensor(lengths)).all()
+    assert decode_scopes(labels[:1], windows(1), joint).tolist() == [[[0, 1]]]
 
 
 def test_start_and_end_are_decoded_together() -> None:
     """The likeliest end lies before the likeliest start: the likelier pair of both wins."""
-    probability = torch.full((2, 1, 6, 4), 0.01)
-    probability[0, 0, 0, START], probability[0, 0, 4, START] = 0.3, 0.4
-    probability[0, 0, 3, END], probability[0, 0, 5, END] = 0.9, 0.1
-    probability[1, 0, 0, START], probability[1, 0, 2, START] = 0.05, 0.9
-    probability[1, 0, 1, END], probability[1, 0, 4, END] = 0.5, 0.4
-    labels, length = probability.log(), torch.tensor([6, 6])
-    assert decode_scopes(labels, length)[:, 0].tolist() == [[0, 4], [2, 5]]
-    assert decode_scopes(labels, length, joint=False)[:, 0].tolist() == [[4, 6], [2, 5]]
+    probability = torch.full((2, 6, 4), 0.01)
+    probability[0, 0, START], probability[0, 4, START] = 0.3, 0.4
+    probability[0, 3, END], probability[0, 5, END] = 0.9, 0.1
+    probability[1, 0, START], probability[1, 2, START] = 0.05, 0.9
+    probability[1, 1, END], probability[1, 4, END] = 0.5, 0.4
+    labels, both = probability.log().flatten(0, 1).unsqueeze(1), windows(6, 6)
+    assert decode_scopes(labels, both)[:, 0].tolist() == [[0, 4], [2, 5]]
+    assert decode_scopes(labels, both, joint=False)[:, 0].tolist() == [[4, 6], [2, 5]]
+
+
+def test_windows_know_their_frames() -> None:
+    window = Window.of(torch.tensor([3, 0, 7]), torch.tensor([2, 4, 1]))
+    assert window.index.tolist() == [3, 4, 0, 1, 2, 3, 7]
+    values = torch.arange(10.0).unsqueeze(1) + 1
+    seen = window.of_frames(values)
+    assert window.of_ends(values).squeeze(-1).tolist() == [[4, 5], [1, 4], [8, 8]]
+    assert window.sums(seen).squeeze(-1).tolist() == [9, 10, 8]
+    assert window.largest(-seen).squeeze(-1).tolist() == [-4, -1, -8]
+    assert window.padded(seen).squeeze(-1).tolist() == [[4, 5, 5, 5], [1, 2, 3, 4], [8, 8, 8, 8]]
+    for away, before, after in (
+        (1, [0, 4, 0, 1, 2, 3, 0], [5, 0, 2, 3, 4, 0, 0]),
+        (3, [0, 0, 0, 0, 0, 1, 0], [0, 0, 4, 0, 0, 0, 0]),
+    ):
+        found = window.beside(seen, away)
+        assert [side.squeeze(-1).tolist() for side in found] == [before, after]
+    part, kept = window.only(torch.tensor([2, 0]))
+    assert part.index.tolist() == [7, 3, 4]
+    assert window.index[kept].tolist() == part.index.tolist()
 
 
 # Decisions
@@ -185,16 +208,21 @@ def test_a_recurrent_planner_keeps_its_memory_on_the_stack() -> None:
     assert reactive.decide(frame, seen).state is None
 
 
-def test_decisions_of_a_window_are_made_as_one_by_one(recordings: list[Recording]) -> None:
-    model = model_of(SMALL)
-    frames, groups = TraceSet(recordings, False, True).draw(np.random.default_rng(0), 3, 12, np.ones(4))
-    whole = groups[0]
-    assert whole.state.program.shape[1] > 1
+@pytest.mark.parametrize("sight", Sight)
+def test_decisions_of_a_window_are_made_as_one_by_one(recordings: list[Recording], sight: Sight) -> None:
+    model = model_of(replace(SMALL, sight=sight))
+    frames, (alone,) = TraceSet(recordings, False, True).draw(np.random.default_rng(0), 3, 12, np.ones(4))
+    roots = alone.state.program[:, 0] == 0
+    rows = torch.stack(
+        [torch.arange(len(roots))[roots][k::3][:3] for k in range(3)], 1
+    )  # of three videos, three
+    parts = {name: value[rows, 0] for name, value in vars(alone.state).items()}
+    whole, _ = alone.window.only(rows[:, 0])
     video = model.encode(frames)
-    together = model(video, whole.window, whole.state)
-    for k in range(whole.state.program.shape[1]):
-        part = type(whole.state)(*(v[:, k : k + 1] for v in vars(whole.state).values()))
-        single = model(video, whole.window, part)
+    together = model(video, whole, State(**parts))
+    assert together.labels.abs().sum() > 0
+    for k in range(3):
+        single = model(video, whole, State(**{name: value[:, k : k + 1] for name, value in parts.items()}))
         torch.testing.assert_close(together.call[:, k], single.call[:, 0])
         torch.testing.assert_close(together.labels[:, k], single.labels[:, 0])
         torch.testing.assert_close(together.object[:, k], single.object[:, 0])

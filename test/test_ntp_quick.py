@@ -103,7 +103,7 @@ def assert_same(answer: Answer, labels: np.ndarray | None, prediction: Predictio
     close(answer.object, prediction.object[0, 0])
     close(answer.offset, prediction.offset[0, 0])
     if labels is not None:
-        close(labels, prediction.labels[0, 0])
+        close(labels, prediction.labels[:, 0])
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -138,7 +138,8 @@ def test_scopes_are_decoded_as_torch_does(joint: bool) -> None:
         for _ in range(100):
             labels = 4.0 * rng.normal(size=(length, 4)).astype(np.float32)
             labels = labels[np.sort(rng.integers(0, length, length))]
-            expected = decode_scopes(torch.tensor(labels)[None, None], torch.tensor([length]), joint)
+            window = Window.of(torch.zeros(1, dtype=torch.long), torch.tensor([length]))
+            expected = decode_scopes(torch.tensor(labels).unsqueeze(1), window, joint)
             assert [*decode_scope(labels, joint)] == expected[0, 0].tolist()
 
 

@@ -139,15 +139,18 @@ def drawn(recordings: list[Recording], **how: bool) -> list[Group]:
     return traces.draw(rng, 8, 6, np.ones(len(traces.programs)), how.get("relabelled", False))[1]
 
 
-def test_whole_videos_are_shared_by_the_roots_decisions(recordings: list[Recording]) -> None:
-    whole, parts = drawn(recordings)
-    assert (whole.state.program == 0).all()
-    assert len(whole.window.length) == 8
-    assert (parts.state.program > 0).all()
-    assert parts.state.program.shape[1] == 1
+def test_the_root_has_a_share_of_each_video_and_without_scopes_decisions_share_it(
+    recordings: list[Recording],
+) -> None:
+    (group,) = drawn(recordings)
+    assert group.state.program.shape == (48, 1)
+    roots = (group.state.program == 0).view(8, 6)
+    assert (roots.sum(1) == roots[0].sum()).all()
+    assert 1 <= roots[0].sum() <= 5
     (only,) = drawn(recordings, scoped=False)
     assert (only.target.scope == -1).all()
     assert only.state.program.shape == (8, 6)
+    assert len(only.window.length) == 8
 
 
 def test_sequences_hold_all_decisions_of_a_call_in_order(recordings: list[Recording]) -> None:
@@ -169,10 +172,9 @@ def test_batches_of_whole_sequences_are_of_like_length_and_every_video_has_its_t
     firsts, sizes, cells, times = [], [], 0, 1000
     for _ in range(times):
         frames, (group,) = traces.draw(rng, 8, 1, weights)
-        firsts.append(frames.positions[group.window.index[:, 0]])
-        kept = group.target.weight if recurrent else group.window.inside
-        sizes.append(kept.sum(1))
-        cells += kept.numel()
+        firsts.append(frames.positions[group.window.index[group.window.start]])
+        sizes.append(group.target.weight.sum(1) if recurrent else group.window.length)
+        cells += len(sizes[-1]) * int(sizes[-1].max())
     starts = torch.from_numpy(np.stack([r.frames[0] for r in recordings])).flatten(1)
     counts = (torch.cat(firsts).flatten(1)[:, None] == starts).all(-1).sum(0)
     assert counts.sum() == 8 * times
@@ -208,7 +210,9 @@ def test_relabelling_renames_objects_alike_everywhere(recordings: list[Recording
     rng = np.random.default_rng(0)
     frames, groups = TraceSet(recordings, False, True).draw(rng, 4, 6, np.ones(4), relabelled=True)
     for group in groups:
-        held = group.window.of_frames(frames.held).sum(1)  # (B, N) the cube that is carried in each scope
+        held = group.window.sums(
+            group.window.of_frames(frames.held)
+        )  # (B, N) the cube that is carried in each scope
         picks = (group.state.program == list(LIBRARY).index("pick")) & (group.target.object >= 0)
         for b, k in picks.nonzero().tolist():
             assert held[b].argmax() == group.target.object[b, k]

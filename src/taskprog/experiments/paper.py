@@ -28,7 +28,7 @@ RELABELLED = "relabelled"
 EVALUATION_SEED = 3_000_000  # added to a training's seed: of starts and noise that no training saw
 # About how many CPU seconds recording the expert takes, and a gradient step of each model.
 RECORDING_SECONDS = 20
-STEP_SECONDS = {RELATIONAL: 0.09, NTP: 0.055, NO_SCOPE: 0.07, NTP_GRU: 0.08, FLAT: 0.07, FLAT_GRU: 0.17}
+STEP_SECONDS = {RELATIONAL: 0.065, NTP: 0.04, NO_SCOPE: 0.05, NTP_GRU: 0.065, FLAT: 0.05, FLAT_GRU: 0.15}
 
 
 @dataclass(frozen=True)

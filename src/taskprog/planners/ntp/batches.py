@@ -96,10 +96,10 @@ class TraceSet:
         weights: NDArray[np.float64],
         relabelled: bool = False,
     ) -> tuple[Frames, list[Group]]:
-        """Frames of random videos, and ``each`` random sequences of each in two groups.
+        """Frames of random videos, and ``each`` random sequences of each.
 
-        The first group's decisions see whole videos: those of the root, or without scopes all. They share
-        their video's window; the others have a window each.
+        With scopes, the root has a part of them, and the others the rest: single decisions come as one group;
+        sequences as two, as the root's are longer. Without scopes, a video's decisions share its window.
 
         Args:
             weights: of the programs, in the order of ``programs``.
@@ -118,20 +118,17 @@ class TraceSet:
         if self._scoped and len(self.programs) > 1:
             whole = 1 if self._recurrent else int(np.clip(round(each * share[0]), 1, each - 1))
             parts = [
-                (whole, share * (np.arange(len(share)) == 0)),
-                (each - whole, share * (np.arange(len(share)) > 0)),
+                self._pick(rng, chosen, whole, share * (np.arange(len(share)) == 0)),
+                self._pick(rng, chosen, each - whole, share * (np.arange(len(share)) > 0)),
             ]
+            parts = [part for part in parts if part.size] if self._recurrent else [np.concatenate(parts, 1)]
         else:
-            parts = [(each, share)]
+            parts = [self._pick(rng, chosen, each, share)]
         groups = []
-        for count, chances in parts:
-            if count == 0:
-                continue
-            sequence = self._pick(rng, chosen, count, chances)  # (videos, count)
-            shared = chances[0] > 0 and not self._recurrent
-            width = count if shared else 1
-            slot = np.repeat(np.arange(videos), count // width)
-            groups.append(self._group(sequence.reshape(-1, width), slot, start, names))
+        for sequence in parts:  # (videos, sequences of each)
+            shared = not (self._scoped or self._recurrent)
+            slot = np.repeat(np.arange(videos), 1 if shared else sequence.shape[1])
+            groups.append(self._group(sequence.reshape(len(slot), -1), slot, start, names))
         return frames, groups
 
     def _videos(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:

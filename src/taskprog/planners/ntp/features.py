@@ -2,17 +2,19 @@
 
 A relation of two objects is their horizontal distance and their difference in height, in a unit of length,
 clamped: the same wherever on the table, however turned, and for objects far apart. Shapes: F frames (of any
-number of videos, one after another), B windows of W frames, K decisions that share a window, N objects.
+number of videos, one after another), B windows with T frames in all, K decisions that share a window, N
+objects.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from taskprog.machine import NOTHING_HELD, Demonstration
 
@@ -58,34 +60,70 @@ class State:
 
 @dataclass
 class Window:
-    """The frames that decisions may see, their program's scope, padded to the longest of the batch.
+    """The frames that decisions may see, their programs' scopes, one after another without padding.
 
     Attributes:
-        index: (B, W) of frames in ``Frames``; the last one again and again where ``inside`` is 0.
-        inside: (B, W) 1.0 within the scope, which starts at 0, else 0.0.
-        length: (B,) of the scope.
+        index: (T,) of each frame in ``Frames``.
+        owner: (T,) whose window a frame is in; moment: (T,) which it is of that window.
+        start: (B,) where a window's frames begin; length: (B,) how many they are, at least 1.
     """
 
     index: Tensor
-    inside: Tensor
+    owner: Tensor
+    moment: Tensor
+    start: Tensor
     length: Tensor
 
     @staticmethod
     def of(start: Tensor, length: Tensor) -> Window:
-        """Scopes that start at frames (B,) and have lengths (B,), at least 1."""
-        moment = torch.arange(int(length.max()))
-        after = length.unsqueeze(1)
-        index = start.unsqueeze(1) + torch.minimum(moment, after - 1)
-        return Window(index, (moment < after).float(), length)
+        """Scopes that start at frames (B,) of ``Frames`` and have lengths (B,)."""
+        owner = torch.repeat_interleave(torch.arange(len(length)), length)
+        first = length.cumsum(0) - length
+        moment = torch.arange(len(owner)) - first[owner]
+        return Window(start[owner] + moment, owner, moment, first, length)
 
     def of_frames(self, values: Tensor) -> Tensor:
-        """(F, ...) to (B, W, ...)."""
-        return values.index_select(0, self.index.flatten()).view(*self.index.shape, *values.shape[1:])
+        """(F, ...) to (T, ...)."""
+        return values.index_select(0, self.index)
 
     def of_ends(self, values: Tensor) -> Tensor:
         """(F, ...) to (B, 2, ...): of the scopes' first and last frames."""
-        ends = torch.stack([self.index[:, 0], self.index[:, -1]], 1)
+        ends = self.index[torch.stack([self.start, self.start + self.length - 1], 1)]
         return values.index_select(0, ends.flatten()).view(*ends.shape, *values.shape[1:])
+
+    def spread(self, values: Tensor) -> Tensor:
+        """(B, ...) to (T, ...): to each frame what belongs to its window."""
+        return values.index_select(0, self.owner)
+
+    def sums(self, values: Tensor) -> Tensor:
+        """(T, ...) to (B, ...)."""
+        return values.new_zeros(len(self.length), *values.shape[1:]).index_add(0, self.owner, values)
+
+    def largest(self, values: Tensor) -> Tensor:
+        """(T, ...) to (B, ...)."""
+        owner = self.owner.view(-1, *[1] * (values.dim() - 1)).expand_as(values)
+        least = values.new_zeros(len(self.length), *values.shape[1:])
+        return least.scatter_reduce(0, owner, values, "amax", include_self=False)
+
+    def padded(self, values: Tensor) -> Tensor:
+        """(T, ...) to (B, W, ...): W frames each, a shorter window's last one again and again."""
+        moment = torch.arange(int(self.length.max()))
+        place = self.start.unsqueeze(1) + torch.minimum(moment, self.length.unsqueeze(1) - 1)
+        return values.index_select(0, place.flatten()).view(*place.shape, *values.shape[1:])
+
+    def beside(self, values: Tensor, away: int) -> tuple[Tensor, Tensor]:
+        """(T, ...) to what each frame's neighbours ``away`` frames before and after have, 0 past the ends."""
+        frames, after = len(values), self.spread(self.length) - self.moment > away
+        padded = F.pad(values, [0, 0] * (values.dim() - 1) + [away, away])
+        shape = (-1, *[1] * (values.dim() - 1))
+        before = padded[:frames] * (self.moment >= away).view(shape)
+        return before, padded[2 * away :] * after.view(shape)
+
+    def only(self, rows: Tensor) -> tuple[Window, Tensor]:
+        """Some windows (indices), and where in T their frames are."""
+        part = Window.of(self.start[rows], self.length[rows])
+        kept = part.index
+        return replace(part, index=self.index[kept]), kept
 
 
 def between(first: Tensor, second: Tensor, unit: float) -> Tensor:

@@ -4,8 +4,9 @@ State encoder f_ENC (a ``SightModule``), task specification encoder f_TSE, core 
 key-value program memory, task specification interpreter f_TSI (temporal convolution, four scoping labels),
 and the decoders of API arguments: an object and the class of a height above it.
 
-Shapes: B windows of W frames, K decisions that share a window, N objects, P operations, E their embedding,
-C frame channels, H hidden units, O height offsets. For a recurrent core, the K decisions are a sequence.
+Shapes: B windows with T frames in all, K decisions that share a window, N objects, P operations, E their
+embedding, C frame channels, H hidden units, O height offsets. For a recurrent core, the K decisions are a
+sequence.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Prediction:
         end: (B, K) that the program ends.
         object: (B, K, N) of the object to which an API refers.
         offset: (B, K, O) of the class of its height offset.
-        labels: (B, K, W, 4) scoping labels of the frames; 0 for programs that call no programs.
+        labels: (T, K, 4) scoping labels of the frames; 0 for programs that call no programs.
         memory: (B, H) hidden state after the last decision; None for a reactive core.
     """
 
@@ -91,12 +92,13 @@ class NTPModel(nn.Module):
         known = torch.cat([specification, program, view.state], -1)
         hidden, memory = self.core(known, memory)
         call = (self.key(hidden) @ self.key_memory.T).masked_fill(~self.callees[state.program], NEVER)
-        labels = view.frames.new_zeros(*program.shape[:2], window.index.shape[1], 4)
+        labels = view.frames.new_zeros(len(view.frames), program.shape[1], 4)
         rows = self.interprets[state.program[:, 0]].nonzero().squeeze(1)
         if len(rows):
+            part, kept = window.only(rows)
             context = torch.cat([program[rows], view.state[rows]], -1)
-            found = self.interpreter(view.frames[rows], window.inside[rows], context)
-            labels = labels.index_copy(0, rows, found)
+            found = self.interpreter(view.frames.index_select(0, kept), part, context)
+            labels = labels.index_copy(0, kept, found)
         meant = view.object
         if meant is None:  # f_TSI's API decoder: an MLP on (s, p) and its own reading of the scope
             read = specification
@@ -120,16 +122,15 @@ class SpecificationEncoder(nn.Module):
         self.merge = nn.Linear(4 * c + (z if config.reading else 0), z)
 
     def forward(self, frames: Tensor, window: Window) -> Tensor:
-        """(B, K, W, C) to c: (B, K, Z)."""
-        frames = _convolved(frames, window.inside, self.convolutions)
-        rows = torch.arange(len(frames))
-        last = frames[rows, :, window.length - 1]
-        mean = frames.sum(2) / window.length[:, None, None]
-        outside = window.inside[:, None, :, None] == 0
-        parts = [frames[:, :, 0], last, frames.masked_fill(outside, NEVER).amax(2), mean]
+        """(T, K, C) to c: (B, K, Z)."""
+        frames = _convolved(frames, window, self.convolutions)
+        last = window.start + window.length - 1
+        mean = window.sums(frames) / window.length.view(-1, 1, 1)
+        parts = [frames[window.start], frames[last], window.largest(frames), mean]
         if self.sequence is not None:
-            read = self.sequence(frames.flatten(0, 1))[0].view(*frames.shape[:3], -1)
-            parts.append(read[rows, :, window.length - 1])
+            steps = window.padded(frames).transpose(1, 2)  # (B, K, W, C)
+            read = self.sequence(steps.flatten(0, 1))[0].view(*steps.shape[:3], -1)
+            parts.append(read[torch.arange(len(steps)), :, window.length - 1])
         merged: Tensor = self.merge(torch.cat(parts, -1))
         return merged
 
@@ -144,10 +145,10 @@ class Interpreter(nn.Module):
         self.context = nn.Linear(context, hidden, bias=False)
         self.label = nn.Linear(hidden, 4)
 
-    def forward(self, frames: Tensor, inside: Tensor, context: Tensor) -> Tensor:
-        """Frames (B, K, W, C), context (B, K, E + S) to labels (B, K, W, 4)."""
-        y = _convolved(frames, inside, self.convolutions)
-        labels: Tensor = self.label(torch.relu(self.frame(y) + self.context(context).unsqueeze(2)))
+    def forward(self, frames: Tensor, window: Window, context: Tensor) -> Tensor:
+        """Frames (T, K, C), context (B, K, E + S) to labels (T, K, 4)."""
+        y = _convolved(frames, window, self.convolutions)
+        labels: Tensor = self.label(torch.relu(self.frame(y) + window.spread(self.context(context))))
         return labels
 
 
@@ -173,24 +174,17 @@ def _convolutions(channels: int, dilations: tuple[int, ...]) -> nn.ModuleList:
     return nn.ModuleList(nn.Conv1d(channels, channels, 3, padding=d, dilation=d) for d in dilations)
 
 
-def _convolved(frames: Tensor, inside: Tensor, convolutions: nn.ModuleList) -> Tensor:
-    """(B, K, W, C): residual temporal convolutions of frames, which end at the scope's ends."""
-    if not len(convolutions):
-        return frames
-    mask = inside.unsqueeze(1).expand(frames.shape[:3]).flatten(0, 1).unsqueeze(-1)
-    y = frames.flatten(0, 1)
+def _convolved(frames: Tensor, window: Window, convolutions: nn.ModuleList) -> Tensor:
+    """(T, K, C): residual temporal convolutions of frames, which end at the scope's ends."""
     for convolution in convolutions:
-        y = (y + torch.relu(_convolve(y, convolution))) * mask
-    return y.view(frames.shape)
+        frames = frames + torch.relu(_convolve(frames, window, convolution))
+    return frames
 
 
-def _convolve(y: Tensor, convolution: nn.Module) -> Tensor:
-    """(B, W, C): what ``nn.Conv1d`` makes of its transpose, as one product of matrices.
-
-    That is quicker: kernels for convolutions are made anew for each W, and W is another at every step.
-    """
+def _convolve(frames: Tensor, window: Window, convolution: nn.Module) -> Tensor:
+    """(T, K, C): what ``nn.Conv1d`` makes of each window, as one product of matrices for all."""
     assert isinstance(convolution, nn.Conv1d)
-    (reach,), frames = convolution.dilation, y.shape[1]
-    padded = F.pad(y, (0, 0, reach, reach))
-    taps = torch.cat([padded[:, :frames], y, padded[:, 2 * reach :]], -1)
+    (reach,) = convolution.dilation
+    before, after = window.beside(frames, int(reach))
+    taps = torch.cat([before, frames, after], -1)
     return F.linear(taps, convolution.weight.transpose(1, 2).flatten(1), convolution.bias)

@@ -44,11 +44,12 @@ def losses(prediction: Prediction, target: Targets, window: Window, scoped: bool
     loss = loss + _cross_entropy(prediction.object, target.object)
     loss = loss + _cross_entropy(prediction.offset, target.offset)
     if scoped:
-        rows = (target.scope[..., 0] >= 0).any(1).nonzero().squeeze(1)
-        wanted = scope_labels(target.scope[rows], window.inside.shape[1])
-        inside = window.inside[rows].unsqueeze(1) * (target.scope[rows][..., :1] >= 0)
-        labels = (_cross_entropy(prediction.labels[rows], wanted) * inside).sum(-1)
-        loss = loss.index_add(0, rows, LABEL_WEIGHT * labels)
+        rows = _passing(target)
+        part, kept = window.only(rows)
+        scope = part.spread(target.scope[rows])  # (T, K, 2)
+        labels = prediction.labels.index_select(0, kept)
+        found = _cross_entropy(labels, scope_labels(scope, part.moment.unsqueeze(1))) * (scope[..., 0] >= 0)
+        loss = loss.index_add(0, rows, LABEL_WEIGHT * part.sums(found))
     return loss * target.weight
 
 
@@ -62,9 +63,17 @@ def wrong(prediction: Prediction, target: Targets, window: Window, scoped: bool,
     ):
         result = result | ((logits.argmax(-1) != wanted) & (wanted >= 0))
     if scoped:
-        missed = (decode_scopes(prediction.labels, window.length, joint) != target.scope).any(-1)
-        result = result | (missed & (target.scope[..., 0] >= 0))
+        rows = _passing(target)
+        part, kept = window.only(rows)
+        asked = target.scope[rows]
+        missed = (decode_scopes(prediction.labels[kept], part, joint) != asked).any(-1)
+        result[rows] |= missed & (asked[..., 0] >= 0)
     return result
+
+
+def _passing(target: Targets) -> Tensor:
+    """Indices of the windows in which some program is passed a scope."""
+    return (target.scope[..., 0] >= 0).any(1).nonzero().squeeze(1)
 
 
 def _cross_entropy(logits: Tensor, wanted: Tensor) -> Tensor:

@@ -34,8 +34,6 @@ from taskprog.planners.ntp.quick_layers import decode_scope
 from taskprog.planners.ntp.scoping import decode_scopes
 from taskprog.tasks.family import Family
 
-SHORT = 12  # frames; longer scopes are decided on apart, so that few frames are padding
-
 __all__ = ["CheckpointError", "NTPPlanner"]
 
 
@@ -132,32 +130,14 @@ class NTPPlanner:
 
     @torch.no_grad()
     def decide_many(self, asks: Sequence[Ask]) -> list[Decision | PlannerError]:
-        """Decide for all; those with long scopes apart, so that few frames are padded."""
-        result: list[Decision | PlannerError | None] = [None] * len(asks)
+        """Decide for all at once."""
         if self._video is None:
             error = PlannerError("the planner was asked to decide before it was given a demonstration")
             return [error for _ in asks]
-        short: list[int] = []
-        long: list[int] = []
-        orders = []
-        for i, ask in enumerate(asks):
-            order = self._order(ask.run, ask.observation.names)
-            orders.append(order)
-            if isinstance(order, PlannerError):
-                result[i] = order
-            else:
-                (long if self._length(ask) > SHORT else short).append(i)
-        for rows in (short, long):
-            if rows:
-                chosen = [asks[i] for i in rows]
-                decisions = self._decide(chosen, [orders[i] for i in rows])
-                for i, decision in zip(rows, decisions, strict=True):
-                    result[i] = decision
-        return [decision for decision in result if decision is not None]
-
-    def _length(self, ask: Ask) -> int:
-        scope = self._scope(ask.frame, ask.run)
-        return scope.stop - scope.start
+        orders = [self._order(ask.run, ask.observation.names) for ask in asks]
+        known = [i for i, order in enumerate(orders) if not isinstance(order, PlannerError)]
+        decided = iter(self._decide([asks[i] for i in known], [orders[i] for i in known]) if known else ())
+        return [order if isinstance(order, PlannerError) else next(decided) for order in orders]
 
     def _scope(self, frame: Frame, run: int = 0) -> Scope:
         if self._model.config.scoped:
@@ -205,7 +185,7 @@ class NTPPlanner:
         offsets = prediction.offset[:, 0].argmax(-1).tolist()
         found = None
         if config.scoped and any(self._ops[call].kind is OpKind.PROGRAM for call in calls):
-            found = decode_scopes(prediction.labels, window.length, config.joint)[:, 0].tolist()
+            found = decode_scopes(prediction.labels, window, config.joint)[:, 0].tolist()
         decisions = []
         for i, (ask, scope) in enumerate(zip(asks, scopes, strict=True)):
             state = prediction.memory[i] if prediction.memory is not None else None

@@ -58,8 +58,8 @@ class RelationalSight(nn.Module):
 
     def forward(self, video: RelationalFrames, window: Window, state: State, program: Tensor) -> View:
         """See ``SightModule``."""
-        held = window.of_frames(video.held) * window.inside.unsqueeze(-1)  # (B, W, N)
-        shown = held.sum(1)
+        held = window.of_frames(video.held)  # (T, N)
+        shown = window.sums(held)
         moved = shown / shown.sum(-1, keepdim=True).clamp(min=1.0)  # (B, N) by how long each is held
         near = self._near(video, window, moved)
         pointer = self._point(near, moved, state.receptacle, program)
@@ -75,17 +75,18 @@ class RelationalSight(nn.Module):
         aim = [meant.flatten(2)] if self._config.aimed else []
         present = torch.cat([state.flags, here, *aim, tool.amax(-2), self._some(now)], -1)
 
-        total = window.of_frames(video.total).unsqueeze(1)  # (B, 1, W, R)
-        common = torch.einsum("bwpr,bkpr->bkwr", window.of_frames(video.bits), bits)
+        total = window.of_frames(video.total).unsqueeze(1)  # (T, 1, R)
+        common = (window.of_frames(video.bits).unsqueeze(1) * window.spread(bits)).sum(-2)  # (T, K, R)
         missing = self._some((total - common).relu())
-        extra = self._some((now.unsqueeze(2) - common).relu())
-        grasp = held.unsqueeze(1) @ tool  # (B, K, W, R) the tool's relation to what the frame holds
+        extra = self._some((window.spread(now) - common).relu())
+        # The tool's relation to what the frame holds, and whether that is gone.
+        grasp = (held[:, None, :, None] * window.spread(tool)).sum(-2)
         if not self._config.compared:
             missing, extra, grasp = missing * 0, extra * 0, grasp * 0
-        gone = held.unsqueeze(1) @ (1.0 - state.present).unsqueeze(-1)  # (B, K, W, 1)
+        gone = (held.unsqueeze(1) * window.spread(1.0 - state.present)).sum(-1, keepdim=True)  # (T, K, 1)
         holds = held.sum(-1, keepdim=True).unsqueeze(1).expand_as(gone)
         seen = torch.cat([missing, extra, self._some(total).expand_as(missing), grasp, holds, gone], -1)
-        frames = torch.relu(self.frame(seen)) * window.inside[:, None, :, None]
+        frames = torch.relu(self.frame(seen))
         return View(frames, present, self._doubted(near, moved, state.receptacle, program, pointer))
 
     def _pair_bits(self, positions: Tensor) -> Tensor:

@@ -5,28 +5,30 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from taskprog.planners.ntp.features import Window
 from taskprog.planners.ntp.model import NEVER
 
 START, END, INSIDE, OUTSIDE = range(4)
 
 
-def scope_labels(scope: Tensor, frames: int) -> Tensor:
-    """(..., 2) scopes [first, stop) to (..., W) labels; a scope of one frame is its start."""
-    moment = torch.arange(frames)
-    start, stop = scope[..., :1], scope[..., 1:]
-    labels = torch.full((*scope.shape[:-1], frames), OUTSIDE)
+def scope_labels(scope: Tensor, moment: Tensor) -> Tensor:
+    """(...) labels of frames that are the ``moment``-th (...) of a window in which [first, stop) is ``scope``
+    (..., 2). A scope of one frame is its start."""
+    start, stop = scope[..., 0], scope[..., 1]
+    labels = torch.full_like(start, OUTSIDE)
     labels = torch.where((moment > start) & (moment < stop - 1), INSIDE, labels)
     labels = torch.where(moment == stop - 1, END, labels)
     return torch.where(moment == start, START, labels)
 
 
-def decode_scopes(labels: Tensor, length: Tensor, joint: bool = True) -> Tensor:
-    """(B, K, 2) subsequences [first, stop) from labels (B, K, W, 4) of scopes of ``length`` (B,) frames.
+def decode_scopes(labels: Tensor, window: Window, joint: bool = True) -> Tensor:
+    """(B, K, 2) subsequences [first, stop) of windows from labels (T, K, 4) of their frames.
 
     Jointly: the pair of a start and a later end with the largest product of probabilities, found in linear
     time; a frame has one label, so they are different frames, but in a scope of a single frame. Otherwise as
     in the paper: the likeliest start, then the likeliest end, here of those not before it.
     """
+    labels, length = window.padded(labels).transpose(1, 2), window.length  # (B, K, W, 4)
     moment = torch.arange(labels.shape[2])
     size = length[:, None, None]
     score = labels.log_softmax(-1)

@@ -15,8 +15,8 @@ class View:
     """What a model sees of B x K decisions.
 
     Attributes:
-        frames: (B, K, W, C) features of the frames, 0 outside the scope; (B, 1, W, C) where they do not
-            depend on the present state.
+        frames: (T, K, C) features of the windows' frames; (T, 1, C) where they do not depend on the present
+            state.
         state: (B, K, S) the encoded state s.
         object: (B, K, N) logits of the object that is meant, or None where the core has to say it.
     """

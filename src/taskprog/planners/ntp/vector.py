@@ -60,8 +60,7 @@ class VectorSight(nn.Module):
         away = _scaled(torch.where(state.present.unsqueeze(-1) > 0, away, self.absent))
         seen = torch.cat([torch.relu(self.state_object(away)), away], -1).flatten(2)
         present = self.state(torch.cat([seen, state.flags], -1))
-        frames = window.of_frames(video.features) * window.inside.unsqueeze(-1)
-        return View(frames.unsqueeze(1), present, None)
+        return View(window.of_frames(video.features).unsqueeze(1), present, None)
 
 
 def _scaled(away: Tensor) -> Tensor:
