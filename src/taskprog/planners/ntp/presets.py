@@ -110,12 +110,14 @@ class Ablation:
 
     Attributes:
         receptacles: it is about receptacles, which not every family has.
+        crowds: it is about how many objects there are, so that it is measured where these are many, too.
         steps: gradient steps that it needs, if more than others.
     """
 
     title: str
     change: Callable[[TrainConfig], TrainConfig]
     receptacles: bool = False
+    crowds: bool = False
     steps: int = 0
 
 
@@ -138,18 +140,19 @@ ABLATIONS = {
     "vector": Ablation(
         "coordinates in a vector instead of relations; object classified, not pointed at",
         _model(sight=Sight.VECTOR),
+        crowds=True,
         steps=STEPS[NTP],
     ),
     "unaimed": Ablation("the state does not say how the tool stands to what is meant", _model(aimed=False)),
-    "not_fading": Ablation("relations of far objects do not fade", _model(fading=False)),
+    "not_fading": Ablation("relations of far objects do not fade", _model(fading=False), crowds=True),
     "not_compared": Ablation("frames not compared with the present", _model(compared=False)),
-    "summed": Ablation('sums over pairs instead of "at least one"', _model(saturated=False)),
+    "summed": Ablation('sums over pairs instead of "at least one"', _model(saturated=False), crowds=True),
     "one_convolution": Ablation("one convolution of kernel 3", _model(dilations=(1,))),
     "apart": Ablation("start and end of a scope decoded apart", _model(joint=False)),
     "encoder": Ablation("two convolutions in the encoder of scopes", _model(encoder_dilations=(1, 2))),
     "wide": Ablation("128 hidden units", _model(hidden=128)),
     "no_kind": Ablation("no term for an object's kind in pointing", _model(kinds=False), receptacles=True),
-    "unbounded": Ablation("relations count without bound in pointing", _model(bounded=False)),
+    "unbounded": Ablation("relations count without bound in pointing", _model(bounded=False), crowds=True),
     "no_doubt": Ablation("no relations left out in training", _model(doubt=0.0), receptacles=True),
     "no_mishaps": Ablation("no mishaps, nor slips, in the training traces", _data(disturbed=0.0)),
     "no_slips": Ablation("no slips in the training traces", _data(slips=0.0)),
