@@ -26,8 +26,8 @@ from taskprog.tasks.conditions import Conditions
 STACKING = "block_stacking"
 RELABELLED = "relabelled"
 EVALUATION_SEED = 3_000_000  # added to a training's seed: of starts and noise that no training saw
-# About how many CPU seconds recording the expert takes, and a gradient step of each model.
-RECORDING_SECONDS = 20
+# About how many CPU seconds a recording of the expert takes, and a gradient step of each model.
+RECORDING_SECONDS = 0.01
 STEP_SECONDS = {RELATIONAL: 0.065, NTP: 0.04, NO_SCOPE: 0.05, NTP_GRU: 0.065, FLAT: 0.05, FLAT_GRU: 0.15}
 
 
@@ -86,7 +86,10 @@ class Paper:
         if ablation:
             config = ABLATIONS[ablation].change(config)
             name += f"-{ablation}"
-        cost = RECORDING_SECONDS + config.steps * STEP_SECONDS[NTP if model == RELABELLED else model]
+        cost = (
+            RECORDING_SECONDS * config.tasks * config.data.trials
+            + config.steps * STEP_SECONDS[NTP if model == RELABELLED else model]
+        )
         return Unit(f"{name}-{tasks}-seed{seed}", train, config, cost=cost)
 
     def evaluated(
