@@ -128,7 +128,7 @@ def one_bar_a_row(figure: dict[str, Any]) -> Any:
 
 def curves(figure: dict[str, Any]) -> Any:
     """Training curves: loss, and the share of wrong decisions of the worst program."""
-    from matplotlib import pyplot
+    from matplotlib import pyplot, ticker
 
     most = max(row["tasks"] for row in figure["rows"])
     rows = [row for row in figure["rows"] if row["tasks"] == most and row["family"] == "block_stacking"]
@@ -141,8 +141,9 @@ def curves(figure: dict[str, Any]) -> Any:
         axes[1].plot(steps, worst, color=style["color"])
     for panel, title in zip(axes, ("loss", "share of wrong decisions, worst program"), strict=True):
         panel.set_yscale("log")
-        for axis_set in (panel.yaxis.set_major_formatter, panel.yaxis.set_minor_formatter):
-            axis_set("{x:g}")
+        panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+        panel.yaxis.set_major_formatter("{x:g}")
+        panel.yaxis.set_minor_formatter(ticker.NullFormatter())
         panel.set_title(f"{title}, {most} tasks", fontsize=10)
         panel.set_xlabel("gradient steps")
         panel.grid(alpha=0.3)
