@@ -84,7 +84,7 @@ def test_after_ctrl_c_the_same_command_goes_on(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path: Path) -> None:
-    """Ctrl-C in the middle of a step's computation, more than once: the same weights in the end."""
+    """Ctrl-C in the middle of a step's computation, in two of the six: the same weights in the end."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     arguments = ["train", *TINY, "--steps", "6", "--check", "0"]
     assert main([*arguments, "--output", str(whole)]) == 0
@@ -93,7 +93,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path: Path) -> Non
     def interrupt(module: object, inputs: object) -> None:
         nonlocal calls
         calls += isinstance(module, NTPModel)
-        if isinstance(module, NTPModel) and calls in (2, 7):
+        if isinstance(module, NTPModel) and calls in (2, 4):
             _thread.interrupt_main()
 
     with register_module_forward_pre_hook(interrupt):
