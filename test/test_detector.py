@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from taskprog.resources import share_dir
 from taskprog.tasks.table_top import TABLE_HEIGHT
 from taskprog.vision.checkpoint import CheckpointError, save_network
 from taskprog.vision.detector import ObjectDetector
-from taskprog.vision.examples import Examples, make_examples
+from taskprog.vision.examples import Examples, load_examples, make_examples
 from taskprog.vision.grid import STRIDE
 from taskprog.vision.labels import LabelledView
 from taskprog.vision.measure import TEST_SEED, halved
@@ -25,11 +26,12 @@ from taskprog.vision.network import GoodsNetwork, NetworkConfig
 from taskprog.vision.objective import TERMS, losses
 from taskprog.vision.relief import Relief
 from taskprog.vision.score import Score, add, new_scores, total, yaw_error
-from taskprog.vision.train import TrainConfig, train
+from taskprog.vision.train import DetectorTraining, TrainConfig
 from taskprog_sim.goods_views import labelled_views
 
 SHIPPED = share_dir() / "models" / "detectors" / "goods"
 SEED = TEST_SEED + 7
+SMALL = TrainConfig(steps=12, batch=2, network=NetworkConfig((8, 8, 8, 8, 8)))
 
 
 class Oracle(GoodsNetwork):
@@ -112,14 +114,60 @@ def test_perfect_cells_become_the_things_that_are_there(
 
 def test_a_few_steps_of_training_help(examples: Examples) -> None:
     seen: list[float] = []
-    network, _ = train(
-        TrainConfig(steps=12, batch=2, network=NetworkConfig((8, 8, 8, 8, 8))),
-        examples,
-        threads=1,
-        on_step=lambda step, terms: seen.append(sum(terms)),
-    )
+    training = DetectorTraining(SMALL, examples, threads=1)
+    training.run(lambda: seen.append(sum(training.losses)))
     assert seen[-1] < seen[0]
-    assert not network.training
+    assert not training.network.training
+
+
+def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path: Path) -> None:
+    """Stopped in its fifth step and gone on with from files alone, images included: the same network."""
+    views = list(labelled_views(3, 4, 2, exact=False))
+    whole = DetectorTraining(SMALL, make_examples(views, 4, np.random.default_rng(0)), threads=1)
+    whole.run()
+
+    kept = tmp_path / "examples"
+    first = DetectorTraining(
+        SMALL, make_examples(views, 4, np.random.default_rng(0), kept, "four"), threads=1
+    )
+
+    def stop() -> None:
+        first.stopped = first.step == 5
+
+    first.run(stop)
+    first.save_state(tmp_path)
+    loaded = load_examples(kept, "four")
+    assert loaded is not None
+    second = DetectorTraining(SMALL, loaded, threads=1)
+    assert second.load_state(tmp_path)
+    assert second.step == 5
+    second.run()
+    assert second.losses == whole.losses
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(second.network.state_dict()[name], value), name
+
+
+def test_a_training_does_not_go_on_from_another_ones_state(examples: Examples, tmp_path: Path) -> None:
+    training = DetectorTraining(SMALL, examples, threads=1)
+    training.save_state(tmp_path)
+    longer = DetectorTraining(replace(SMALL, steps=13), examples, threads=1)
+    with pytest.raises(ValueError, match="another configuration"):
+        longer.load_state(tmp_path)
+    torch.manual_seed(5)
+    elsewhere = DetectorTraining(SMALL, examples, threads=1, start=GoodsNetwork(SMALL.network))
+    with pytest.raises(ValueError, match="start"):
+        elsewhere.load_state(tmp_path)
+
+
+def test_images_of_a_rendering_that_was_cut_short_are_not_learned_from(
+    views: list[LabelledView], tmp_path: Path
+) -> None:
+    kept = tmp_path / "examples"
+    with pytest.raises(ValueError, match="9 views"):
+        make_examples(views, 9, np.random.default_rng(0), kept, "nine")
+    assert load_examples(kept, "nine") is None
+    make_examples(views, len(views), np.random.default_rng(0), kept, "all")
+    assert load_examples(kept, "others") is None
 
 
 @pytest.mark.parametrize("small", [False, True], ids=["640x480", "320x240"])

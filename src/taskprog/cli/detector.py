@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress, track
 
+from taskprog.cli.interrupt import resumable
 from taskprog.cli.main import CommandError
 from taskprog.cli.options import positive
+from taskprog.cli.train import progress_bars
 from taskprog.resources import share_dir
 from taskprog.vision.card import write_card
 from taskprog.vision.checkpoint import CheckpointError, load_network, load_rounds, save_network
-from taskprog.vision.examples import make_examples
+from taskprog.vision.examples import Examples, load_examples, make_examples
 from taskprog.vision.measure import TEST_SEED, measure
 from taskprog.vision.objective import TERMS
 from taskprog.vision.report import write_report
-from taskprog.vision.train import TrainConfig, train
+from taskprog.vision.train import RESUME, DetectorTraining, TrainConfig
 from taskprog_sim.goods_views import labelled_views
 
 NAME = "goods"
-REPORTED = 50  # steps between two lines about a training
+EXAMPLES = "examples"  # folder with what is learned from, beside an unfinished detector
+SAVE_EVERY = 200  # steps between two times that a training is saved
+REPORTED = 100  # steps between two lines about a training where there is no terminal to show a bar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, or measure."""
+    """Train, or measure. After Ctrl-C the same training goes on."""
     return _train(options) if options.job == "train" else _evaluate(options)
 
 
@@ -65,21 +70,51 @@ def _train(options: argparse.Namespace) -> int:
         rounds = load_rounds(options.start) if options.start else []
     except CheckpointError as error:
         raise CommandError(str(error)) from error
-    views = labelled_views(config.seed, config.views, config.looks, exact=False)
-    shown = track(views, "rendering", config.views, console=console)
-    examples = make_examples(shown, config.views, np.random.default_rng(config.seed))
-
-    def on_step(step: int, terms: list[float]) -> None:
-        if step % REPORTED == 0 or step == config.steps:
-            text = ", ".join(f"{name} {value:.3f}" for name, value in zip(TERMS, terms, strict=True))
-            console.print(f"step {step} of {config.steps}: {text}")
-
-    network, seconds = train(config, examples, options.threads, on_step, start)
-    rounds.append({**asdict(config), "seconds": seconds})
-    save_network(options.output, network, rounds)
-    write_card(options.output, network, rounds)
-    console.print(f"detector in {options.output}, trained in {seconds:.0f} s of CPU time")
+    with progress_bars(console) as bars:
+        examples = _examples(config, options.output, bars)
+        training = DetectorTraining(config, examples, options.threads, start)
+        _train_with_bar(training, options.output, bars, console)
+    rounds.append({**asdict(config), "seconds": training.seconds})
+    save_network(options.output, training.network, rounds)
+    write_card(options.output, training.network, rounds)
+    (options.output / RESUME).unlink(missing_ok=True)
+    shutil.rmtree(options.output / EXAMPLES)
+    console.print(f"detector in {options.output}, trained in {training.seconds:.0f} s of CPU time")
     return 0
+
+
+def _examples(config: TrainConfig, output: Path, bars: Progress) -> Examples:
+    """Rendered, or those that an interrupted training left."""
+    folder, name = output / EXAMPLES, f"seed {config.seed}, {config.views} views, {config.looks} looks"
+    examples = load_examples(folder, name)
+    if examples is None:
+        bar = bars.add_task("rendering", total=config.views, status="")
+        views = labelled_views(config.seed, config.views, config.looks, exact=False)
+        shown = bars.track(views, task_id=bar)
+        examples = make_examples(shown, config.views, np.random.default_rng(config.seed), folder, name)
+    return examples
+
+
+def _train_with_bar(training: DetectorTraining, output: Path, bars: Progress, console: Console) -> None:
+    try:
+        if training.load_state(output):
+            console.print(f"going on at step {training.step}")
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    steps = training.config.steps
+    bar = bars.add_task("training", total=steps, completed=training.step, status="")
+
+    def on_step() -> None:
+        if training.step % SAVE_EVERY == 0:
+            training.save_state(output)
+        terms = zip(TERMS, training.losses, strict=True)
+        status = ", ".join(f"{name} {value:.3f}" for name, value in terms)
+        bars.update(bar, completed=training.step, status=status)
+        if not console.is_terminal and training.step % REPORTED == 0:
+            console.print(f"step {training.step} of {steps}: {status}", soft_wrap=True)
+
+    with resumable(training, output, console):
+        training.run(on_step)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

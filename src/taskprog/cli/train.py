@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from taskprog.cli.interrupt import resumable
 from taskprog.cli.main import CommandError
 from taskprog.cli.options import positive, share
 from taskprog.planners.logs import TrainingLog
@@ -162,35 +160,8 @@ def train_with_bars(
         status = f"loss {step.loss:.3f}, wrong {worst} {step.errors[worst]:.1%}"
         bars.update(bar, completed=step.step, status=status)
 
-    with TrainingLog(logs, trainer.step) as log, _stopped_between_steps(trainer) as signals:
+    with TrainingLog(logs, trainer.step) as log, resumable(trainer, folder, console):
         trainer.run(on_step)
-        if signals:
-            trainer.save_state(folder)
-            console.print(f"stopped at step {trainer.step}; the same command goes on from there")
-    if signal.SIGTERM in signals:
-        raise SystemExit(128 + signal.SIGTERM)
-    if signals:
-        raise KeyboardInterrupt
-
-
-@contextmanager
-def _stopped_between_steps(trainer: Training) -> Iterator[list[int]]:
-    """Ctrl-C and termination let a step come to its end: half of one could not be gone on from.
-
-    Yields the signals that came.
-    """
-    came: list[int] = []
-
-    def stop(number: int, frame: object) -> None:
-        came.append(number)
-        trainer.stopped = True
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _check(trainer: Trainer, count: int, bars: Progress) -> Check | None:

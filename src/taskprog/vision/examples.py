@@ -1,9 +1,15 @@
-"""Labelled images as the network learns from them, some of them less sharp, with the truth in cells."""
+"""Labelled images as the network learns from them, some of them less sharp, with the truth in cells.
+
+Thousands of them take gigabytes, so they can be kept in files, which are read as they are needed.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +21,7 @@ from taskprog.vision.labels import LabelledView
 from taskprog.vision.relief import Relief
 
 MOST = 64  # things in an image
+COMPLETE = "complete.txt"  # says under which name the examples in a folder are kept, once all are there
 # Images that are learned from as they are; as if a camera of half the resolution had taken them; and as if
 # every second pixel had been drawn, as renderers do: shares of all.
 SHARP, AVERAGED, POINTWISE = range(3)
@@ -48,24 +55,47 @@ class Examples:
         return len(self.rgb)
 
 
-def make_examples(views: Iterable[LabelledView], count: int, rng: np.random.Generator) -> Examples:
+def load_examples(folder: Path, name: str) -> Examples | None:
+    """What ``make_examples`` kept in a folder under that name, read as needed; None if it did not."""
+    mark = folder / COMPLETE
+    if not mark.is_file() or mark.read_text(encoding="utf-8") != name:
+        return None
+    arrays = {f.name: np.load(folder / f"{f.name}.npy", mmap_mode="r") for f in fields(Examples)}
+    return Examples(**arrays)
+
+
+def make_examples(
+    views: Iterable[LabelledView],
+    count: int,
+    rng: np.random.Generator,
+    folder: Path | None = None,
+    name: str = "",
+) -> Examples:
     """``count`` examples from as many views, all of one size.
+
+    Args:
+        folder: where to keep them, under ``name``, instead of in memory; what is there is removed.
 
     Raises:
         ValueError: there are fewer views, of different sizes, or with too many things.
     """
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
     examples: Examples | None = None
     done = 0
     for view in views:
         grid = Grid(view.camera.width, view.camera.height)
         if examples is None:
-            examples = _empty(count, grid)
+            examples = _empty(count, grid, folder)
         if examples.rgb.shape[1:3] != grid.read:
             raise ValueError(f"views differ in size: {examples.rgb.shape[1:3]} and {grid.read}")
         _fill(examples, done, view, grid, int(rng.choice(len(SHARES), p=SHARES)))
         done += 1
     if examples is None or done != count:
         raise ValueError(f"{count} views are needed, got {done}")
+    if folder is not None:
+        (folder / COMPLETE).write_text(name, encoding="utf-8")
     return examples
 
 
@@ -80,13 +110,18 @@ def azimuth(position: NDArray[np.float64], camera: CameraModel) -> float:
     return float(np.arctan2(ray[1], ray[0]))
 
 
-def _empty(count: int, grid: Grid) -> Examples:
+def _empty(count: int, grid: Grid, folder: Path | None) -> Examples:
+    def array(name: str, kind: type, *shape: int) -> NDArray[Any]:
+        if folder is None:
+            return np.zeros((count, *shape), kind)
+        return np.lib.format.open_memmap(folder / f"{name}.npy", "w+", kind, (count, *shape))
+
     return Examples(
-        np.empty((count, *grid.read, 3), np.uint8),
-        np.empty((count, *grid.read), np.float16),
-        np.empty((count, *grid.cells), np.uint8),
-        np.empty((count, *grid.cells), np.float32),
-        np.zeros((count, MOST, COLUMNS), np.float32),
+        rgb=array("rgb", np.uint8, *grid.read, 3),
+        heights=array("heights", np.float16, *grid.read),
+        instance=array("instance", np.uint8, *grid.cells),
+        depth=array("depth", np.float32, *grid.cells),
+        things=array("things", np.float32, MOST, COLUMNS),
     )
 
 

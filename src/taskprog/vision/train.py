@@ -1,11 +1,13 @@
-"""Training of the detector's network on labelled images."""
+"""Training of the detector's network on labelled images; can be interrupted and resumed."""
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from taskprog.files import written_whole
 from taskprog.vision import examples as row
 from taskprog.vision.augment import spoiled, spoiled_heights
 from taskprog.vision.examples import Examples
@@ -24,6 +27,7 @@ DECAY = 0.995  # of the mean of the weights over the steps, which is what is kep
 WARM_UP = 0.05  # share of the steps
 WINDOW = (64, 120)  # rows and columns of cells of an image that are learned from at a time
 MEMORY = 0.98  # of the running mean of the losses, a step
+RESUME = "training.pt"  # state of an unfinished training
 
 
 @dataclass(frozen=True)
@@ -47,54 +51,123 @@ class TrainConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
 
 
-def train(
-    config: TrainConfig,
-    examples: Examples,
-    threads: int,
-    on_step: Callable[[int, list[float]], None],
-    start: GoodsNetwork | None = None,
-) -> tuple[GoodsNetwork, float]:
-    """A trained network, and the CPU seconds that it took.
+class DetectorTraining:
+    """One training run; ``run`` may be called again after an interruption.
 
     Args:
         threads: of torch; with one, trainings repeat exactly.
         start: a network that is trained on; by default a new one.
-        on_step: gets the number of steps done and the running mean of each of the losses ``TERMS``.
+
+    Attributes:
+        step: gradient steps done.
+        losses: the running mean of each of the losses ``TERMS``; empty before the first step.
+        stopped: set it, from a signal handler or ``on_step``, to end ``run`` after the present step.
+        seconds: of CPU time spent in ``run``.
     """
-    torch.set_num_threads(threads)
-    torch.manual_seed(config.seed)
-    rng = np.random.default_rng([config.seed, 1])
-    began = time.process_time()
-    network = start or GoodsNetwork(config.network)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    decayed = get_ema_multi_avg_fn(DECAY)  # type: ignore[no-untyped-call]
-    average = AveragedModel(network, multi_avg_fn=decayed, use_buffers=True)
-    optimiser = torch.optim.AdamW(network.parameters(), config.rate, weight_decay=config.decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _pace(step, config.steps))
-    shares = torch.tensor(SHARES)
-    mean: Tensor | None = None
-    order: list[int] = []
-    network.train()
-    for step in range(config.steps):
-        while len(order) < config.batch:
-            order += rng.permutation(len(examples)).tolist()
-        chosen, order = order[: config.batch], order[config.batch :]
-        images, heights, instance, depth, things = _batch(examples, chosen, rng)
+
+    def __init__(
+        self, config: TrainConfig, examples: Examples, threads: int, start: GoodsNetwork | None = None
+    ) -> None:
+        torch.set_num_threads(threads)
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.step = 0
+        self.losses: list[float] = []
+        self.stopped = False
+        self.seconds = 0.0
+        self._examples = examples
+        self._rng = np.random.default_rng([config.seed, 1])
+        network = start or GoodsNetwork(config.network)
+        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        decayed = get_ema_multi_avg_fn(DECAY)  # type: ignore[no-untyped-call]
+        self._average = AveragedModel(self._network, multi_avg_fn=decayed, use_buffers=True)
+        parameters = self._network.parameters()
+        self._optimizer = torch.optim.AdamW(parameters, config.rate, weight_decay=config.decay)
+        self._order: list[int] = []  # examples to be seen next
+        # What a training starts from decides what it leads to, and is not in its configuration.
+        self._origin = float(sum(p.detach().double().abs().sum() for p in self._network.parameters()))
+
+    @property
+    def network(self) -> GoodsNetwork:
+        """What has been learnt so far, to be used: the mean over the latest steps."""
+        return cast(GoodsNetwork, self._average.module).eval()
+
+    def run(self, on_step: Callable[[], None] = lambda: None) -> None:
+        """Train up to the configured number of steps, or until ``stopped``."""
+        began, before = time.process_time(), self.seconds
+        self._network.train()
+        self.stopped = False
+        while self.step < self.config.steps and not self.stopped:
+            self._train_step()
+            self.seconds = before + time.process_time() - began
+            on_step()
+
+    def _train_step(self) -> None:
+        config = self.config
+        for group in self._optimizer.param_groups:
+            group["lr"] = config.rate * _pace(self.step, config.steps)
+        while len(self._order) < config.batch:
+            self._order += self._rng.permutation(len(self._examples)).tolist()
+        chosen, self._order = self._order[: config.batch], self._order[config.batch :]
+        images, heights, instance, depth, things = _batch(self._examples, chosen, self._rng)
         with quick():
-            output = network(images, heights)
+            output = self._network(images, heights)
         terms = losses(output, instance, depth, things)
-        loss: Tensor = (terms * shares).sum()
-        optimiser.zero_grad()
+        loss: Tensor = (terms * torch.tensor(SHARES)).sum()
+        self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimiser.step()
-        schedule.step()
-        average.update_parameters(network)
-        done = terms.detach()
-        mean = done if mean is None else MEMORY * mean + (1 - MEMORY) * done
-        on_step(step + 1, mean.tolist())
-    trained = cast(GoodsNetwork, average.module)
-    return trained.eval(), time.process_time() - began
+        torch.nn.utils.clip_grad_norm_(self._network.parameters(), 5.0)
+        self._optimizer.step()
+        self._average.update_parameters(self._network)
+        self.step += 1
+        done = terms.detach().tolist()
+        means = zip(self.losses or done, done, strict=True)
+        self.losses = [MEMORY * mean + (1 - MEMORY) * term for mean, term in means]
+
+    def save_state(self, folder: Path) -> None:
+        """Save all that is needed to go on later."""
+        with written_whole(folder / RESUME) as partial:
+            torch.save(
+                {
+                    "config": self._described,
+                    "network": self._network.state_dict(),
+                    "average": self._average.state_dict(),
+                    "optimizer": self._optimizer.state_dict(),
+                    "rng": self._rng.bit_generator.state,
+                    "order": self._order,
+                    "step": self.step,
+                    "losses": self.losses,
+                    "seconds": self.seconds,
+                },
+                partial,
+            )
+
+    def load_state(self, folder: Path) -> bool:
+        """Go on where ``save_state`` left off; False if there is nothing to go on from.
+
+        Raises:
+            ValueError: the state belongs to another configuration, or to another start.
+        """
+        path = folder / RESUME
+        if not path.exists():
+            return False
+        state = torch.load(path, weights_only=True)
+        if state["config"] != self._described:
+            raise ValueError(
+                f"{path} belongs to a training with another configuration or start; use that one, or remove "
+                "the file"
+            )
+        self._network.load_state_dict(state["network"])
+        self._average.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._rng.bit_generator.state = state["rng"]
+        self._order, self.step = state["order"], state["step"]
+        self.losses, self.seconds = state["losses"], state["seconds"]
+        return True
+
+    @property
+    def _described(self) -> str:
+        return json.dumps({**asdict(self.config), "start": self._origin})
 
 
 def _pace(step: int, steps: int) -> float:
