@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ class Footprint:
     length: float
     width: float
 
+    @cached_property
     def corners(self) -> NDArray[np.float64]:
         """(4, 2)."""
         c, s = math.cos(self.yaw), math.sin(self.yaw)
@@ -30,8 +32,16 @@ class Footprint:
 
     def inside(self, x: tuple[float, float], y: tuple[float, float]) -> bool:
         """Whether all of it lies within these bounds."""
-        low, high = self.corners().min(axis=0), self.corners().max(axis=0)
+        low, high = self.corners.min(axis=0), self.corners.max(axis=0)
         return bool(x[0] <= low[0] and high[0] <= x[1] and y[0] <= low[1] and high[1] <= y[1])
+
+    def covers(self, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """(N,) which points, (N, 2) in metres, lie within it."""
+        along, across = (points - [self.x, self.y]).T
+        c, s = math.cos(self.yaw), math.sin(self.yaw)
+        lengthwise, sideways = c * along + s * across, c * across - s * along
+        within = (np.abs(lengthwise) <= self.length / 2) & (np.abs(sideways) <= self.width / 2)
+        return np.asarray(within)
 
 
 def separation(a: Footprint, others: Sequence[Footprint]) -> NDArray[np.float64]:
@@ -42,8 +52,8 @@ def separation(a: Footprint, others: Sequence[Footprint]) -> NDArray[np.float64]
     if not others:
         return np.zeros(0)
     n = len(others)
-    mine = np.broadcast_to(a.corners(), (n, 4, 2))
-    theirs = np.stack([other.corners() for other in others])
+    mine = np.broadcast_to(a.corners, (n, 4, 2))
+    theirs = np.stack([other.corners for other in others])
     yaws = np.array([[a.yaw, other.yaw] for other in others])
     axes = np.concatenate(
         [

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -25,11 +26,15 @@ USUAL = 0.6  # share of goods that lie as they usually do
 TOUCHING = 0.6  # share of the goods in clutter that are pushed against another one
 PUSH = 0.002  # metres by which their outlines then overlap: those of ducks and bears have empty corners
 PUSH_FROM = 0.15  # metres between centres, more than any two goods need to be apart
+HALVINGS = 12  # of it: to 0.04 mm
 CONTAINER_PLACES = ((0.42, 0.42), (0.68, 0.42), (0.42, -0.42), (0.68, -0.42))
 CONTAINER_JITTER, CONTAINER_TURN = 0.02, 0.15  # metres along x and along y, radians
 START_GAP = 0.0015  # metres: meshes have a margin; goods start this much above the table and settle
 MISSES = 300  # spots that are tried before a crowded start begins again
 RESTARTS = 6  # before goods may be a little closer
+CLOSE_GAP = 0.002  # metres between goods where the usual gaps found no room in time
+SPOTS = 6000  # that are tried at the usual gaps, and again at the close one: a second or two in all
+GRID = 0.01  # metres between the points at which free table is looked for
 
 
 @dataclass(frozen=True)
@@ -153,30 +158,72 @@ def _rest(category: str, rng: np.random.Generator) -> Rest:
 def _pack(
     lying: Sequence[_Lying], boxes: Sequence[Footprint], clutter: bool, rng: np.random.Generator
 ) -> list[Footprint]:
-    """Outlines of the goods, in their order; large ones are put first, they find no room later."""
-    order = sorted(range(len(lying)), key=lambda k: -math.prod(lying[k].rest.extent[:2]))
+    """Outlines of the goods, in their order; large ones are put first, they find no room later.
+
+    Only so many spots are tried: a scene that cannot be should not be waited for.
+
+    Raises:
+        ValueError: they are larger than the table between the boxes, or no room was found in time.
+    """
+    needed, free = sum(math.prod(good.rest.extent[:2]) for good in lying), _free_area(boxes)
+    if needed > free:
+        raise ValueError(
+            f"no room for {len(lying)} objects between the containers: they cover {needed:.3f} m2, "
+            f"and {free:.3f} m2 are free"
+        )
+    wide, close = iter(range(SPOTS)), iter(range(SPOTS))
     gap = GAP
     while gap > 1e-4:
         for _ in range(RESTARTS):
-            spots: dict[int, Footprint] = {}
-            for k in order:
-                taken = [*spots.values(), *boxes]
-                push = clutter and bool(spots) and rng.uniform() < TOUCHING
-                spot = _pushed(lying[k], list(spots.values()), taken, rng) if push else None
-                spot = spot or _spot(lying[k], taken, gap, rng)
-                if spot is None:
-                    break
-                spots[k] = spot
-            else:
-                return [spots[k] for k in range(len(lying))]
+            spots = _attempt(lying, boxes, clutter, gap, rng, wide)
+            if spots is not None:
+                return spots
         gap *= 0.8
+    for _ in range(RESTARTS):
+        spots = _attempt(lying, boxes, clutter, CLOSE_GAP, rng, close)
+        if spots is not None:
+            return spots
     raise ValueError(f"no room for {len(lying)} objects between the containers")
 
 
+def _attempt(
+    lying: Sequence[_Lying],
+    boxes: Sequence[Footprint],
+    clutter: bool,
+    gap: float,
+    rng: np.random.Generator,
+    tries: Iterator[int],
+) -> list[Footprint] | None:
+    """Outlines of the goods; None where one of them found no room or the tries are used up."""
+    spots: dict[int, Footprint] = {}
+    for k in sorted(range(len(lying)), key=lambda k: -math.prod(lying[k].rest.extent[:2])):
+        taken = [*spots.values(), *boxes]
+        push = clutter and bool(spots) and rng.uniform() < TOUCHING
+        spot = _pushed(lying[k], list(spots.values()), taken, rng, tries) if push else None
+        spot = spot or _spot(lying[k], taken, gap, rng, tries)
+        if spot is None:
+            return None
+        spots[k] = spot
+    return [spots[k] for k in range(len(lying))]
+
+
+def _free_area(boxes: Sequence[Footprint]) -> float:
+    """Square metres of where goods start that lie under no box, give or take a few per cent."""
+    x = np.arange(GOODS_X[0] + GRID / 2, GOODS_X[1], GRID)
+    y = np.arange(GOODS_Y[0] + GRID / 2, GOODS_Y[1], GRID)
+    points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    covered = np.any([box.covers(points) for box in boxes], axis=0)
+    return GRID**2 * int((~covered).sum())
+
+
 def _spot(
-    lying: _Lying, taken: Sequence[Footprint], gap: float, rng: np.random.Generator
+    lying: _Lying,
+    taken: Sequence[Footprint],
+    gap: float,
+    rng: np.random.Generator,
+    tries: Iterator[int],
 ) -> Footprint | None:
-    for _ in range(MISSES):
+    for _ in islice(tries, MISSES):
         spot = _random_spot(lying, rng)
         if _free(spot, taken, gap):
             return spot
@@ -193,14 +240,18 @@ def _free(spot: Footprint, taken: Sequence[Footprint], gap: float) -> bool:
 
 
 def _pushed(
-    lying: _Lying, goods: Sequence[Footprint], taken: Sequence[Footprint], rng: np.random.Generator
+    lying: _Lying,
+    goods: Sequence[Footprint],
+    taken: Sequence[Footprint],
+    rng: np.random.Generator,
+    tries: Iterator[int],
 ) -> Footprint | None:
     """A place against one of the goods, from a random direction."""
-    for _ in range(MISSES // 10):
+    for _ in islice(tries, 0, MISSES // 10 * HALVINGS, HALVINGS):  # each costs about as many spots
         other = goods[int(rng.integers(len(goods)))]
         way, yaw = rng.uniform(-math.pi, math.pi), rng.uniform(-math.pi, math.pi)
         near, far = 0.0, PUSH_FROM
-        for _ in range(12):  # halves of PUSH_FROM: to 0.04 mm
+        for _ in range(HALVINGS):
             middle = (near + far) / 2
             spot = lying.at(other.x + middle * math.cos(way), other.y + middle * math.sin(way), yaw)
             near, far = (near, middle) if separation(spot, [other])[0] >= -PUSH else (middle, far)

@@ -24,8 +24,8 @@ import numpy as np
 import yaml
 
 from taskprog.tasks.block_stacking import Layout
-from taskprog.tasks.goods import CONTAINER_NAMES, GOOD_NAMES, good_of
-from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE, TABLE_HEIGHT
+from taskprog.tasks.goods import CONTAINER_NAMES, CONTAINER_SIZE, GOOD_NAMES, GOODS, good_of
+from taskprog.tasks.table_top import CUBE_NAMES, CUBE_SIZE, TABLE_HEIGHT, WORKSPACE
 from taskprog_sim.footprint import Footprint, separation
 from taskprog_sim.order_layout import (
     MAX_OBJECTS,
@@ -46,6 +46,10 @@ from taskprog_sim.scene_description import (
 )
 
 SUFFIXES = (".yaml", ".yml", ".json")
+# Length and width as seen from above, metres.
+CUBE_OUTLINES = dict.fromkeys(CUBE_NAMES, (CUBE_SIZE, CUBE_SIZE))
+GOOD_OUTLINES = {good.name: good.rests[0].extent[:2] for good in GOODS}
+CONTAINER_OUTLINES = dict.fromkeys(CONTAINER_NAMES, CONTAINER_SIZE[:2])
 KEYS = {
     BLOCK_STACKING: ("scene", "objects"),
     ORDER_FULFILMENT: ("scene", "counts", "objects", "containers", "clutter"),
@@ -94,10 +98,10 @@ def _scene(content: Mapping[str, object], seed: int, clutter: bool) -> SceneDesc
 
 def _stacking(content: Mapping[str, object]) -> SceneDescription:
     spots: dict[str, Footprint] = {}
-    for name, x, y, yaw in _places(content.get("objects", []), "objects", "kind", CUBE_NAMES):
+    for name, spot in _places(content.get("objects", []), "objects", "kind", CUBE_OUTLINES):
         if name in spots:
             raise SceneFileError(f"objects: there is one {name} cube only")
-        spots[name] = Footprint(x, y, yaw, CUBE_SIZE, CUBE_SIZE)
+        spots[name] = spot
     _check_complete(spots, CUBE_NAMES)
     _check_apart(spots)
     at = [spots[name] for name in CUBE_NAMES]
@@ -120,12 +124,11 @@ def _order(content: Mapping[str, object], seed: int, clutter: bool) -> SceneDesc
         raise SceneFileError("clutter goes with counts; with objects each lies where it is said to")
     goods = []
     number = dict.fromkeys(GOOD_NAMES, 0)
-    for kind, x, y, yaw in _places(content["objects"], "objects", "kind", GOOD_NAMES):
-        rest = good_of(kind).rests[0]
+    for kind, spot in _places(content["objects"], "objects", "kind", GOOD_OUTLINES):
         name = f"{kind}_{number[kind]}"
         number[kind] += 1
-        spots[name] = Footprint(x, y, yaw, *rest.extent[:2])
-        goods.append(lying_good(name, rest, spots[name]))
+        spots[name] = spot
+        goods.append(lying_good(name, good_of(kind).rests[0], spot))
     _check_total(len(goods))
     _check_apart(spots)
     return SceneDescription(ORDER_FULFILMENT, (*goods, *containers))
@@ -135,10 +138,10 @@ def _containers(content: object, seed: int) -> tuple[Thing, ...]:
     if content is None:
         return random_containers(np.random.default_rng(seed))
     boxes: dict[str, Thing] = {}
-    for name, x, y, yaw in _places(content, "containers", "name", CONTAINER_NAMES):
+    for name, spot in _places(content, "containers", "name", CONTAINER_OUTLINES):
         if name in boxes:
             raise SceneFileError(f"containers: {name} is there twice")
-        boxes[name] = standing_container(name, x, y, yaw)
+        boxes[name] = standing_container(name, spot.x, spot.y, spot.yaw)
     _check_complete(boxes, CONTAINER_NAMES)
     return tuple(boxes[name] for name in CONTAINER_NAMES)
 
@@ -161,9 +164,9 @@ def _check_total(objects: int) -> None:
 
 
 def _places(
-    content: object, what: str, key: str, known: Sequence[str]
-) -> list[tuple[str, float, float, float]]:
-    """Name, x, y and yaw of every entry of a list."""
+    content: object, what: str, key: str, outlines: Mapping[str, tuple[float, float]]
+) -> list[tuple[str, Footprint]]:
+    """Name and place of every entry of a list; ``outlines`` are length and width by known name, metres."""
     if not isinstance(content, list):
         raise SceneFileError(f"{what} should be a list")
     places = []
@@ -172,19 +175,31 @@ def _places(
         entry = _mapping(item, where)
         _check_keys(entry, (key, "at", "yaw"), where)
         name = entry.get(key)
-        if name not in known:
-            raise SceneFileError(f"{where}: unknown {key} {name!r}; known: {', '.join(known)}")
+        if not isinstance(name, str) or name not in outlines:
+            raise SceneFileError(f"{where}: unknown {key} {name!r}; known: {', '.join(outlines)}")
         at = entry.get("at")
         if not isinstance(at, list) or len(at) != 2:
             raise SceneFileError(f"{where}: at should be [x, y] in metres, not {at!r}")
         x, y, yaw = (_number(value, where) for value in (*at, entry.get("yaw", 0.0)))
-        if not (TABLE_X[0] <= x <= TABLE_X[1] and TABLE_Y[0] <= y <= TABLE_Y[1]):
-            raise SceneFileError(
-                f"{where}: ({x:g}, {y:g}) is not on the table, which is x {TABLE_X[0]:g} to {TABLE_X[1]:g}, "
-                f"y {TABLE_Y[0]:g} to {TABLE_Y[1]:g}"
-            )
-        places.append((str(name), x, y, yaw))
+        spot = Footprint(x, y, yaw, *outlines[name])
+        _check_place(spot, f"{where}: {name} at ({x:g}, {y:g})")
+        places.append((name, spot))
     return places
+
+
+def _check_place(spot: Footprint, what: str) -> None:
+    """Raise SceneFileError unless all of a thing is on the table and its middle in the workspace."""
+    if not spot.inside(TABLE_X, TABLE_Y):
+        raise SceneFileError(f"{what} is not wholly on the table, which is {_bounds(TABLE_X, TABLE_Y)}")
+    x, y = WORKSPACE.x, WORKSPACE.y
+    if not (x[0] <= spot.x <= x[1] and y[0] <= spot.y <= y[1]):
+        raise SceneFileError(
+            f"{what} is beyond the robot's workspace; its middle should be in {_bounds(x, y)}"
+        )
+
+
+def _bounds(x: tuple[float, float], y: tuple[float, float]) -> str:
+    return f"x {x[0]:g} to {x[1]:g}, y {y[0]:g} to {y[1]:g}"
 
 
 def _mapping(content: object, what: str) -> Mapping[str, object]:

@@ -29,7 +29,7 @@ FAMILY = BlockStacking()
 SMALL = ModelConfig(relation_bits=4, relation_hidden=8, channels=8, embedding=8, hidden=16)
 PLAIN = DataConfig(slips=0.0)
 SHORT = TrainConfig(tasks=12, steps=12, videos=4, decisions=4, warmup=4, data=PLAIN, model=SMALL)
-
+READING = replace(SMALL, sight=Sight.VECTOR, scoped=False, reading=True, encoder_dilations=(1, 2))
 
 VARIANTS = {
     "relational": SMALL,
@@ -37,6 +37,8 @@ VARIANTS = {
     "recurrent": replace(SMALL, sight=Sight.VECTOR, recurrent=True),
     "no scope": replace(SMALL, scoped=False),
     "flat": replace(SMALL, flat=True, scoped=False, recurrent=True),
+    "reading": READING,
+    "flat reading": replace(READING, flat=True, recurrent=True),
 }
 
 

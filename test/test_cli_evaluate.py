@@ -153,6 +153,8 @@ def test_every_condition_has_an_option() -> None:
         (["--checkpoint", "nowhere"], "nowhere: no such folder"),
         (["--world", "physics"], "needs --vision"),
         (["--world", "physics", "--vision", "--cubes", "9"], "has eight cubes, or"),
+        (["--disturb", "topple"], "--disturb goes with --world physics"),
+        (["--disturb"], "--disturb goes with --world physics"),
         (["--objects", "8"], "--objects: block_stacking has no such size, but --cubes"),
         (["--family", "order_fulfilment", "--objects", "2"], "2 objects are too few"),
         (["--speed", "0"], "--speed is 0"),

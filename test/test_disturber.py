@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
-from taskprog.cli.disturber import ADD, BLIND, BLIND_SECONDS, KNOCK_OUT, MOVE, TOPPLE, Disturber, kind_of
+from taskprog.cli.disturber import (
+    ADD,
+    BLIND,
+    BLIND_SECONDS,
+    KINDS,
+    KNOCK_OUT,
+    MOVE,
+    TOPPLE,
+    Disturber,
+    kind_of,
+)
 from taskprog.cli.main import main
-from taskprog.machine import Event, EventKind
+from taskprog.machine import Event, EventKind, Machine, RunCode, Trace
+from taskprog.tasks.block_stacking import BlockStacking
+from taskprog.tasks.conditions import Disturbances, VideoConditions, WorldNoise
 
 
 def placement(n: int) -> list[Event]:
@@ -38,12 +52,15 @@ class World:
         return f"{kind} happened"
 
 
-def moments(kind: str, seed: int, carries: int = 3, possible: int = 0) -> tuple[list[int], str]:
-    """After which events, of four things on their ways, a disturbance was asked for; and its end."""
+def moments(
+    kind: str, seed: int, carries: int = 3, possible: int = 0, more: int = 0
+) -> tuple[list[int], str]:
+    """After which events of ``carries`` things on their ways, and some more, a disturbance was asked for; and
+    its end."""
     world = World(possible)
     disturber = Disturber(world.disturb, kind, seed, carries)
     found = []
-    for index, event in enumerate(e for n in range(4) for e in placement(n)):
+    for index, event in enumerate(e for n in range(carries + more) for e in placement(n)):
         before = len(world.asked)
         disturber.on_event(event)
         told = disturber.finish()  # it is over before the next event
@@ -53,7 +70,8 @@ def moments(kind: str, seed: int, carries: int = 3, possible: int = 0) -> tuple[
     return found, told
 
 
-PLACE, EACH = 4, 8  # the call that takes a thing to its place, of a thing's events
+# The call that takes a thing to its place, and the end of letting it go, of a thing's events.
+PLACE, LET_GO, EACH = 4, 7, 8
 
 
 def test_what_is_held_is_knocked_out_on_its_way_at_any_of_the_first_carries() -> None:
@@ -61,9 +79,17 @@ def test_what_is_held_is_knocked_out_on_its_way_at_any_of_the_first_carries() ->
     assert found == {(PLACE + EACH * n,) for n in range(3)}
 
 
-def test_a_tower_is_toppled_once_one_stands() -> None:
+def test_a_tower_is_toppled_once_a_cube_was_put_on_it() -> None:
     found = {tuple(moments(TOPPLE, seed)[0]) for seed in range(20)}
-    assert found == {(EACH * n,) for n in (1, 2, 3)}
+    assert found == {(LET_GO + EACH * n,) for n in range(3)}
+
+
+def test_nothing_is_toppled_because_the_hand_opened_to_grasp() -> None:
+    world = World()
+    disturber = Disturber(world.disturb, TOPPLE, 0, 1)
+    for event in (*placement(0)[:4], *placement(0)[:2], *placement(0)[6:]):
+        disturber.on_event(event)
+    assert disturber.finish() == "not disturbed: no such moment came"
 
 
 @pytest.mark.parametrize("kind", [MOVE, ADD, BLIND])
@@ -73,14 +99,65 @@ def test_others_come_while_the_hand_goes_for_something(kind: str) -> None:
 
 
 def test_it_is_tried_again_until_it_is_possible_and_then_no_more() -> None:
-    found, told = moments(KNOCK_OUT, 1, carries=1, possible=2)
+    found, told = moments(KNOCK_OUT, 1, carries=1, possible=2, more=3)
     assert found == [PLACE, PLACE + EACH, PLACE + 2 * EACH]
     assert told == "knock_out happened"
 
 
 def test_a_run_without_a_moment_says_so() -> None:
-    assert moments(KNOCK_OUT, 0, possible=99)[1].startswith("not disturbed: nothing is held; nothing is held")
+    told = moments(KNOCK_OUT, 0, carries=1, possible=99, more=1)[1]
+    assert told == "not disturbed: nothing is held; nothing is held"
     assert Disturber(World().disturb, TOPPLE, 0, 3).finish() == "not disturbed: no such moment came"
+
+
+@cache
+def done_by_expert(placements: int) -> list[tuple[Event, bool, bool]]:
+    """The events of a run that builds one tower on the twin; at each, whether something of it stands, and
+    whether a cube is held."""
+    family = BlockStacking(cubes=9, tallest=9)
+    task = family.parse(" ".join(f"{cube + 1}>{cube}" for cube in range(placements)))
+    rng = np.random.default_rng(placements)
+    world = family.world(task, rng, WorldNoise(0.0, 0.0), Disturbances())
+    kept: list[tuple[Event, bool, bool]] = []
+
+    def keep(event: Event) -> None:
+        kept.append((event, len(world.unmet()) < placements, world.observe().holding))
+
+    machine = Machine(family.library, world, family.expert(task), family.budget)
+    video = family.demonstrate(task, rng, VideoConditions())
+    assert machine.run(video, Trace(listener=keep)).code is RunCode.RETURNED
+    assert not world.unmet()
+    return kept
+
+
+class Simulator:
+    """Can be disturbed as the real one can: towers are toppled that stand, what is held is knocked out."""
+
+    def __init__(self) -> None:
+        self.stands = self.holds = False
+
+    def disturb(self, kind: str, seconds: float, seed: int) -> str:
+        if (kind == TOPPLE and not self.stands) or (kind == KNOCK_OUT and not self.holds):
+            raise ValueError("not now")
+        return f"{kind} happened"
+
+
+@pytest.mark.parametrize("placements", range(1, 9))
+@pytest.mark.parametrize("kind", KINDS)
+def test_whoever_does_a_whole_task_is_disturbed_at_any_of_its_carries(kind: str, placements: int) -> None:
+    found = set()
+    for seed in range(100):
+        simulator = Simulator()
+        disturber = Disturber(simulator.disturb, kind, seed, placements)
+        for event, simulator.stands, simulator.holds in done_by_expert(placements):
+            disturber.on_event(event)
+            disturber.finish()
+            if disturber.told:
+                found.add(event.index)
+                break
+        assert disturber.told, f"seed {seed}"
+        assert not disturber.refusals
+    assert len(found) == placements
 
 
 def test_only_the_camera_is_blind_for_some_time() -> None:

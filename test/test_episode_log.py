@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,15 @@ def test_other_settings_are_another_evaluation(tmp_path: Path) -> None:
     log(tmp_path, seed=1, policy="a").add(3, EPISODE)
     assert log(tmp_path, seed=1, policy="b").done == {}
     assert log(tmp_path, seed=1, policy="a").done == {3: EPISODE}
+
+
+def test_episodes_of_which_other_things_were_kept_are_another_evaluation(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Longer(Episode):
+        disturbed: bool = False
+
+    log(tmp_path, seed=1).add(3, EPISODE)
+    assert EpisodeLog(tmp_path, {"seed": 1}, Longer).done == {}
 
 
 def test_a_policy_is_told_by_its_files(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import Point, Pose, PoseStamped, Vector3
+from rcl_interfaces.msg import Log
 from rclpy.parameter import Parameter
 from ros_world import TIMEOUT, Background, RosWorld, wait, wait_until
 from sawyer_ntp.action import MoveGripper, MoveTo
@@ -29,11 +30,11 @@ from taskprog.control.kinematics import top_down
 from taskprog.machine import CancelToken, Outcome, OutcomeCode
 from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import ActionRejected, call_action, wait_for_server
-from taskprog.nodes.convert import from_pose, from_stamp, to_pose
+from taskprog.nodes.convert import from_pose, from_stamp, to_pose, to_stamp
 from taskprog.nodes.executor import ExecutorNode
 from taskprog.nodes.heartbeat import TOPIC
 from taskprog.nodes.loopback_robot import LoopbackRobotNode
-from taskprog.nodes.qos import LATCHED, NEWEST
+from taskprog.nodes.qos import EVERY_EVENT, LATCHED, NEWEST
 
 GOAL = np.array([0.6, 0.1, -0.05])
 # The robot's clock against the wall's: a motion takes a fraction of a second, some seconds, or half a minute.
@@ -192,6 +193,30 @@ def test_detected_objects_are_passed_above(ros: RosWorld) -> None:
     result = bench.move(target())
     assert result.error_code == MoveTo.Result.COLLISION
     assert "blue" in result.message
+
+
+@pytest.mark.parametrize(("age", "told"), [(60.0, True), (0.0, False)], ids=["old", "new"])
+def test_obstacles_seen_long_ago_are_told_of_where_a_motion_fails(
+    ros: RosWorld, age: float, told: bool
+) -> None:
+    bench = Bench(ros)
+    warnings: list[str] = []
+    bench.node.create_subscription(Log, "/rosout", lambda log: warnings.append(log.msg), EVERY_EVENT)
+    publisher = bench.node.create_publisher(DetectedObjects, "objects", NEWEST)
+    wait_until(lambda: publisher.get_subscription_count() > 0)
+    size = Vector3(x=0.045, y=0.045, z=0.045)
+    seen = DetectedObject(name="red", pose=Pose(position=Point(x=0.6, y=-0.3, z=-0.05)), size=size)
+    now = bench.node.get_clock().now().nanoseconds * 1e-9
+    publisher.publish(
+        DetectedObjects(header=Header(frame_id="base", stamp=to_stamp(now - age)), objects=[seen])
+    )
+    wait_until(lambda: len(bench.executor._obstacles) == 1)
+    assert bench.move(target()).error_code == MoveTo.Result.SUCCEEDED, "nothing is refused"
+    result = bench.move(target((0.6, 0.0, -0.3)))
+    assert result.error_code == MoveTo.Result.OUTSIDE_WORKSPACE
+    assert ("what stands around was last seen" in result.message) == told
+    wait_until(lambda: any("OUTSIDE_WORKSPACE" in text for text in warnings), "the log")
+    assert sum("is the camera running?" in text for text in warnings) == told, "once, not for each motion"
 
 
 def test_cancel_stops_the_robot_and_the_next_goal_works(ros: RosWorld) -> None:

@@ -14,7 +14,7 @@ from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from ros_world import RosWorld, wait, wait_until
 
-from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
+from taskprog.nodes.heartbeat import TOPIC, Heartbeat, HeartbeatMonitor
 from taskprog.nodes.qos import LATCHED
 
 TIMEOUT = 0.8  # longer than the period, shorter than the default, so that the test is quick
@@ -87,6 +87,23 @@ def test_those_who_come_late_hear_at_once(ros: RosWorld) -> None:
     wait_until(lambda: monitor.alive("executor"), "the latched heartbeat")
 
 
+def test_a_node_that_cannot_work_says_why_until_it_can_again(ros: RosWorld) -> None:
+    heartbeat = Heartbeat(ros.node("perception"))
+    monitor = HeartbeatMonitor(ros.node("watcher"), ("perception",))
+    statuses: list[DiagnosticStatus] = []
+    listener = ros.node("listener")
+    listener.create_subscription(DiagnosticArray, TOPIC, lambda m: statuses.extend(m.status), LATCHED)
+    assert monitor.complaint("perception") == ""
+    heartbeat.complaint = "the lens is covered"
+    wait_until(lambda: monitor.complaint("perception") == "the lens is covered", "the complaint")
+    assert monitor.alive("perception")
+    wait_until(lambda: statuses[-1].level == DiagnosticStatus.WARN, "the warning")
+    assert statuses[-1].message == "the lens is covered"
+    heartbeat.complaint = ""
+    wait_until(lambda: monitor.complaint("perception") == "", "the complaint's end")
+    wait_until(lambda: statuses[-1].level == DiagnosticStatus.OK, "the warning's end")
+
+
 def test_namespaces_keep_robots_apart(ros: RosWorld) -> None:
     left = HeartbeatMonitor(ros.node("watcher", namespace="left"), ("executor",))
     right = HeartbeatMonitor(ros.node("watcher", namespace="right"), ("executor",))
@@ -99,3 +116,5 @@ def test_unwatched_name_is_an_error(ros: RosWorld) -> None:
     monitor = HeartbeatMonitor(ros.node("watcher"), ("executor",))
     with pytest.raises(KeyError, match="only executor"):
         monitor.alive("planner")
+    with pytest.raises(KeyError, match="only executor"):
+        monitor.complaint("planner")

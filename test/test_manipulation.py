@@ -10,10 +10,10 @@ import pytest
 
 from taskprog.control.attempts import TRIES, GivenUp
 from taskprog.control.errors import Blocked, InvalidGoal
-from taskprog.control.manipulation import Manipulation, NotInSight
+from taskprog.control.manipulation import DROPS, Manipulation, NotInSight
 from taskprog.control.scene_estimate import ObjectEstimate
 from taskprog.machine import OutcomeCode
-from taskprog.tasks.table_top import TABLE_HEIGHT
+from taskprog.tasks.table_top import TABLE_HEIGHT, WORKSPACE
 
 NAMES = ("duck", "jenga", "box_0")
 HOME = np.array([0.55, 0.0, 0.25])
@@ -190,11 +190,71 @@ def test_what_the_hand_hides_in_part_is_where_it_was_until_the_pads_have_closed(
     assert duck.label == "duck_1"
 
 
-def test_only_a_grasp_is_tried_in_another_way() -> None:
+def test_what_goes_onto_something_is_put_in_no_other_way() -> None:
+    manipulation = hands(thing("duck_0", 0.5), thing("jenga_0", 0.7, 0.0, BLOCK))
+    manipulation.observed(HOME, 0.0)
+    manipulation.target("jenga", 0.04, HOME, 0.0)
+    assert not manipulation.refused(OutcomeCode.COLLISION, "right_l5 would hit duck_0")
+
+
+def over_box(manipulation: Manipulation) -> tuple[float, float]:
+    """Send the tool over the container; where that is, x and y."""
+    x, y, _ = manipulation.target("box_0", 0.1, HOME, 0.0).position.tolist()
+    return round(x, 6), round(y, 6)
+
+
+def test_a_refused_drop_is_tried_at_the_containers_next_spot() -> None:
     manipulation = hands(thing("duck_0", 0.5), thing("box_0", 0.5, 0.4, BOX))
     manipulation.observed(HOME, 0.0)
-    manipulation.target("box_0", 0.1, HOME, 0.0)
+    first = over_box(manipulation)
+    assert manipulation.refused(OutcomeCode.COLLISION, "right_l5 would hit duck_0")
+    second = over_box(manipulation)
+    assert math.dist(first, second) > 0.03
+    # The planner is told the place to which the tool goes, or it would never think that it is there.
+    box = next(o for o in manipulation.observed(HOME, 0.0) if o.name == "box_0")
+    np.testing.assert_allclose(box.position[:2], second)
+
+
+def test_a_drop_is_given_up_after_all_the_containers_spots_and_only_then() -> None:
+    manipulation = hands(thing("duck_0", 0.5), thing("box_0", 0.5, 0.4, BOX))
+    manipulation.observed(HOME, 0.0)
+
+    def refuse_all() -> set[tuple[float, float]]:
+        places = set()
+        for _ in range(len(DROPS) - 1):
+            places.add(over_box(manipulation))
+            assert manipulation.refused(OutcomeCode.COLLISION, "right_l5 would hit duck_0")
+        places.add(over_box(manipulation))
+        with pytest.raises(
+            GivenUp, match=r"box_0 at .* all 9 spots .* COLLISION: right_l5 would hit"
+        ) as info:
+            manipulation.refused(OutcomeCode.COLLISION, "right_l5 would hit duck_0")
+        assert info.value.code is OutcomeCode.COLLISION
+        return places
+
+    assert manipulation.ways("box_0") == len(refuse_all()) == len(DROPS)
+    assert len(refuse_all()) == len(DROPS), "asked for again, they are tried anew"
+
+
+def test_refusals_of_one_drop_do_not_count_for_the_next() -> None:
+    manipulation = hands(thing("duck_0", 0.5), thing("box_0", 0.5, 0.4, BOX))
+    for _ in range(2):
+        manipulation.observed(HOME, 0.0)
+        for _ in range(len(DROPS) - 1):
+            over_box(manipulation)
+            assert manipulation.refused(OutcomeCode.COLLISION, "right_l5 would hit duck_0")
+        manipulation.opened(HOME, 0.0, 1.0)
+
+
+def test_a_refusal_over_a_container_is_none_of_what_the_tool_is_sent_to_next() -> None:
+    manipulation = hands(
+        thing("duck_0", 0.5), thing("jenga_0", 0.7, 0.0, BLOCK), thing("box_0", 0.5, 0.4, BOX)
+    )
+    manipulation.observed(HOME, 0.0)
+    spot = over_box(manipulation)
+    manipulation.target("jenga", 0.04, HOME, 0.0)
     assert not manipulation.refused(OutcomeCode.COLLISION, "right_l5 would hit duck_0")
+    assert over_box(manipulation) == spot
 
 
 def test_what_is_given_up_waits_until_everything_else_is_done() -> None:
@@ -250,6 +310,40 @@ def test_what_is_taken_beside_its_middle_is_told_to_be_where_the_tool_is() -> No
     over = place("box_0", lifted)
     np.testing.assert_allclose(over[:2] - [0.5, 0.4], target.position[:2] - [0.5, 0.0], atol=1e-9)
     np.testing.assert_allclose(manipulation.target("box_0", 0.0, lifted, target.yaw).position, over)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_what_is_taken_beside_its_middle_is_dropped_within_the_workspace(side: int) -> None:
+    """Whatever the spot, and near enough to the container's middle to fall into it."""
+    yaw = side * math.pi / 2
+    middle = 0.46 * side
+    # A block along y whose inner end and middle have neighbours: it is taken at its outer end.
+    block = thing("jenga_0", 0.5, 0.0, BLOCK, yaw)
+    sides = [thing(f"duck_{i}", 0.5 + s * 0.034, -0.015 * side) for i, s in enumerate((-1, 1))]
+    manipulation = hands(block, *sides, thing("box_0", 0.5, middle, BOX))
+    manipulation.observed(HOME, 0.0)
+    target = manipulation.target("jenga", 0.0, HOME, 0.0)
+    assert target.position[1] * side > 0.01
+    manipulation.closed(target.position, target.yaw, True)
+    places = []
+    for _ in range(len(DROPS) - 1):
+        manipulation.observed(target.position, target.yaw)
+        places.append(manipulation.target("box_0", 0.1, target.position, target.yaw).position)
+        manipulation.refused(OutcomeCode.COLLISION, "right_l5 would hit duck_0")
+    assert all(WORKSPACE.contains(tuple(place)) for place in places)
+    assert max(place[1] * side for place in places) == WORKSPACE.y[1]
+    assert all(abs(place[1] - target.position[1] - middle) < 0.036 for place in places)
+
+
+def test_a_container_out_of_the_workspace_is_dropped_into_from_its_inner_spots() -> None:
+    """Never beside it, however far it was pushed away."""
+    for middle in (0.52, 0.8):
+        manipulation = hands(thing("duck_0", 0.5), thing("box_0", 0.5, middle, BOX))
+        manipulation.observed(HOME, 0.0)
+        for _ in range(len(DROPS) - 1):
+            x, y = over_box(manipulation)
+            assert max(abs(x - 0.5), abs(y - middle)) < 0.036
+            manipulation.refused(OutcomeCode.OUTSIDE_WORKSPACE, "")
 
 
 def test_after_a_grasp_of_nothing_another_object_is_tried() -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
@@ -17,8 +18,8 @@ from rclpy.parameter import Parameter
 from ros_world import TIMEOUT, RosWorld, wait_until
 from sawyer_ntp.action import ExecuteTask
 from sawyer_ntp.msg import TaskSpecification, TraceDescription, TraceEvent
-from sensor_msgs.msg import CompressedImage
-from std_msgs.msg import String
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header, String
 from visualization_msgs.msg import MarkerArray
 
 from taskprog.cli.record import record_video
@@ -28,8 +29,12 @@ from taskprog.nodes.call import ActionCancelled, ActionRejected, call_action, wa
 from taskprog.nodes.executor import ExecutorNode
 from taskprog.nodes.kinematic_cell import KinematicCell
 from taskprog.nodes.loopback_robot import LoopbackRobotNode
+from taskprog.nodes.perception import PerceptionNode
 from taskprog.nodes.planner import PlannerNode
-from taskprog.nodes.qos import EVERY_EVENT, LATCHED
+from taskprog.nodes.qos import CAMERA, EVERY_EVENT, LATCHED
+from taskprog.nodes.ros_domain import PERCEPTION
+from taskprog.nodes.sensor_messages import camera_info_message, image_message
+from taskprog.perception.camera import CameraModel
 from taskprog.planners.ntp.planner import CheckpointError
 from taskprog.tasks.block_stacking import (
     BlockStacking,
@@ -313,6 +318,29 @@ def test_a_blind_camera_ends_the_task(ros: RosWorld, video: bytes) -> None:
     result = task.result()
     assert result.error_code == Result.NO_OBSERVATION
     assert "objects" in result.message
+
+
+def test_why_the_camera_is_of_no_use_is_said_before_anything_moves(ros: RosWorld, video: bytes) -> None:
+    cell = Cell(ros)
+    ros.remove(cell.table)
+    ros.add(PerceptionNode(context=ros.context))
+    model = CameraModel.table_top(320, 240)
+    info = cell.node.create_publisher(CameraInfo, "camera/color/camera_info", CAMERA)
+    colour = cell.node.create_publisher(Image, "camera/color/image_raw", CAMERA)
+    depth = cell.node.create_publisher(Image, "camera/depth/image_raw", CAMERA)
+
+    def complained() -> bool:
+        header = Header(stamp=cell.node.get_clock().now().to_msg())
+        info.publish(camera_info_message(header, model))
+        colour.publish(image_message(header, np.zeros((240, 320, 3), np.uint8)))
+        depth.publish(image_message(header, np.full((240, 320), np.nan, np.float32)))
+        return "depth" in cell.planner._monitor.complaint(PERCEPTION)
+
+    wait_until(complained, "the complaint")
+    result = cell.execute(film(video))
+    assert result.error_code == Result.NO_OBSERVATION
+    assert "only 0% of the depth image's pixels have a depth" in result.message
+    assert cell.robot.followed == []
 
 
 def test_a_dead_executor_ends_the_task(ros: RosWorld, video: bytes) -> None:

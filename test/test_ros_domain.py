@@ -23,6 +23,7 @@ from ros_world import Background, RosWorld, wait_until
 from sawyer_ntp.msg import DetectedObject, DetectedObjects
 from sensor_msgs.msg import JointState
 
+from taskprog.control.manipulation import DROPS
 from taskprog.control.robot import GRIPPER_CLOSED_WIDTH
 from taskprog.machine import Call, CancelToken, ObservationError, Outcome, OutcomeCode
 from taskprog.nodes import ros_domain
@@ -164,6 +165,23 @@ def test_a_missing_container_is_named_before_anything_moves(ros: RosWorld) -> No
     assert cell.robot.followed == []
 
 
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ((0.66, 0.55, BOXES[1].position[2]), "is outside the workspace"),
+        ((0.85, 0.50, 0.20), "out of reach"),  # within the workspace
+    ],
+)
+def test_a_container_that_cannot_be_reached_is_named_before_anything_moves(
+    ros: RosWorld, place: tuple[float, float, float], reason: str
+) -> None:
+    cell = Cell(ros, DUCK, boxes=(BOXES[0], replace(BOXES[1], position=place), *BOXES[2:]))
+    cell.domain.begin()
+    with pytest.raises(ObservationError, match=f"container_1 at .* cannot be reached, .*{reason}"):
+        cell.domain.observe()
+    assert cell.robot.followed == []
+
+
 def test_a_container_that_comes_into_sight_in_time_is_there(ros: RosWorld) -> None:
     cell = Cell(ros, DUCK, boxes=BOXES[1:])
     cell.domain.begin()
@@ -214,6 +232,38 @@ def test_a_refused_approach_is_tried_in_another_way_at_once(ros: RosWorld) -> No
     observation = cell.domain.observe()
     assert middle + 0.005 < observation.gripper[0] < middle + 0.04
     np.testing.assert_allclose(cell.place("jenga"), observation.gripper, atol=0.005)
+
+
+def pushed(cell: Cell, y: float) -> None:
+    """Push the container that was seen second away, and see it there, ``y`` metres aside of the robot."""
+    x, _, z = BOXES[1].position
+    cell.domain.begin()
+    cell.domain.observe()
+    moved = replace(BOXES[1], position=(x, y, z))
+    cell.perception.things = (DUCK, BOXES[0], moved, *BOXES[2:])
+    wait_until(lambda: abs(cell.place("container_1")[1] - y) < 0.001, "the container's new place")
+
+
+def test_a_refused_drop_is_tried_at_the_next_spot_at_once(ros: RosWorld) -> None:
+    """A container that was pushed away until its middle lay outside the workspace, and a part within."""
+    cell = Cell(ros, DUCK)
+    pushed(cell, 0.52)
+    outcome = cell.execute("move_to", "container_1", FAMILY.offsets[-1])
+    assert outcome.ok, outcome.message
+    observation = cell.domain.observe()
+    assert observation.gripper[1] == pytest.approx(0.485, abs=0.002)
+    np.testing.assert_allclose(cell.place("container_1")[:2], observation.gripper[:2], atol=0.005)
+
+
+def test_a_drop_that_is_refused_everywhere_is_given_up_by_the_containers_name(ros: RosWorld) -> None:
+    cell = Cell(ros, DUCK)
+    pushed(cell, 0.60)
+    outcome = cell.execute("move_to", "container_1", FAMILY.offsets[-1])
+    assert outcome.code is OutcomeCode.OUTSIDE_WORKSPACE
+    assert "container_1 at " in outcome.message
+    assert f"all {len(DROPS)} spots" in outcome.message
+    assert "outside the workspace" in outcome.message
+    assert cell.robot.followed == []
 
 
 def test_what_cannot_be_reached_at_all_ends_with_the_reason(ros: RosWorld) -> None:

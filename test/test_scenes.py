@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from taskprog.tasks.goods import CONTAINER_NAMES, CONTAINER_SIZE, GOOD_NAMES
 from taskprog.tasks.table_top import CUBE_NAMES, TABLE_HEIGHT
+from taskprog_sim import order_layout
 from taskprog_sim.footprint import Footprint, separation
 from taskprog_sim.order_layout import (
     CONTAINER_PLACES,
@@ -24,9 +25,10 @@ from taskprog_sim.order_layout import (
     container_footprint,
     order_scene,
     random_counts,
+    standing_container,
 )
 from taskprog_sim.outline import lying
-from taskprog_sim.scene_description import SceneDescription
+from taskprog_sim.scene_description import SceneDescription, Thing
 from taskprog_sim.scenes import describe
 from taskprog_sim.world import World
 
@@ -110,6 +112,44 @@ def test_goods_are_turned_all_ways_and_not_all_lie_alike() -> None:
     assert np.abs(headings.mean(axis=0)).max() < 0.8
 
 
+def standing(*places: tuple[float, float]) -> list[Thing]:
+    return [standing_container(f"container_{i}", x, y, 0.0) for i, (x, y) in enumerate(places)]
+
+
+@pytest.mark.parametrize("clutter", [False, True])
+def test_only_so_many_spots_are_tried(clutter: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = dict.fromkeys(GOOD_NAMES, 10)
+    assert order_scene(0, counts, clutter).objects == 40
+    monkeypatch.setattr(order_layout, "SPOTS", 60)
+    with pytest.raises(ValueError, match=r"no room for 40 objects between the containers$"):
+        order_scene(0, counts, clutter)
+
+
+def test_goods_larger_than_the_free_table_are_refused_untried() -> None:
+    between = standing((0.475, 0.11), (0.475, -0.11), (0.69, 0.11), (0.69, -0.11))
+    room = r"they cover 0\.0\d\d m2, and 0\.0[12]\d m2 are free"
+    with pytest.raises(ValueError, match=f"no room for 40 objects between the containers: {room}"):
+        order_scene(0, {"jenga": 40}, containers=between)
+    assert order_scene(0, {"duck": 1}, containers=standing((0.475, 0.0), *CONTAINER_PLACES[1:])).objects == 1
+
+
+def test_goods_lie_closer_where_usual_gaps_leave_no_room() -> None:
+    things = order_scene(0, {"jenga": 35}).things[:35]
+    outlines = []
+    for thing in things:
+        yaw, size = lying(thing.kind, np.array(thing.quaternion))
+        outlines.append(Footprint(*thing.position[:2], yaw, *size[:2].tolist()))
+    assert (
+        min(separation(a, outlines[:i]).min() for i, a in enumerate(outlines) if i) >= order_layout.CLOSE_GAP
+    )
+
+
+def test_the_points_that_a_turned_rectangle_covers() -> None:
+    turned = Footprint(0.1, 0.2, math.pi / 2, 0.2, 0.1)
+    points = np.array([[0.1, 0.2], [0.14, 0.29], [0.16, 0.2], [0.1, 0.31], [0.19, 0.2]])
+    assert turned.covers(points).tolist() == [True, True, False, False, False]
+
+
 @pytest.mark.parametrize("clutter", [False, True])
 def test_a_hand_has_room_between_goods_and_containers(clutter: bool) -> None:
     *goods, a, b, c, d = describe("order_fulfilment", 4, 40, clutter=clutter).things
@@ -180,6 +220,7 @@ def test_a_file_of_cubes(world: World, tmp_path: Path) -> None:
 
 ORDER = {"scene": "order_fulfilment"}
 DUCK = {"kind": "duck", "at": [0.5, 0.1]}
+JENGA = {"kind": "jenga", "at": [0.5, 0.1]}
 
 
 @pytest.mark.parametrize(
@@ -196,13 +237,39 @@ DUCK = {"kind": "duck", "at": [0.5, 0.1]}
         (ORDER | {"counts": {"duck": 2.5}}, "duck should be a whole number from 0, not 2.5"),
         (ORDER | {"counts": {"duck": 30, "bear": 11}}, "1 to 40 objects, not 41"),
         (ORDER | {"counts": {"duck": 0}}, "1 to 40 objects, not 0"),
+        (
+            ORDER
+            | {"counts": {"jenga": 40}, "containers": [corners()[0] | {"at": [0.58, 0.0]}, *corners()[1:]]},
+            "no room for 40 objects between the containers",
+        ),
         (ORDER | {"counts": {"duck": 1}, "clutter": "very"}, "clutter should be true or false"),
         (ORDER | {"counts": {"duck": 1}, "colour": 1}, "unknown key colour; known: scene, counts"),
         (ORDER | {"objects": [DUCK | {"kind": "dog"}]}, r"objects\[0\]: unknown kind 'dog'"),
         (ORDER | {"objects": [DUCK | {"at": [0.5]}]}, r"at should be \[x, y\] in metres"),
         (ORDER | {"objects": [DUCK | {"at": [0.5, "x"]}]}, "'x' should be a finite number"),
         (ORDER | {"objects": [DUCK | {"yaw": math.nan}]}, "nan should be a finite number"),
-        (ORDER | {"objects": [DUCK | {"at": [5.0, 0.0]}]}, r"\(5, 0\) is not on the table"),
+        (ORDER | {"objects": [DUCK | {"at": [5.0, 0.0]}]}, r"duck at \(5, 0\) is not wholly on the table"),
+        (
+            ORDER | {"objects": [JENGA | {"at": [1.0, 0.62]}]},
+            r"objects\[0\]: jenga at \(1, 0\.62\) is not wholly on the table, which is x 0\.24 to 1, y",
+        ),
+        (ORDER | {"objects": [JENGA | {"at": [0.26, 0.0]}]}, "not wholly on the table"),
+        (
+            ORDER | {"objects": [JENGA | {"at": [0.26, 0.0], "yaw": math.pi / 2}]},
+            r"beyond the robot's workspace; its middle should be in x 0\.3 to 0\.88, y -0\.5 to 0\.5",
+        ),
+        (
+            ORDER | {"counts": {"duck": 1}, "containers": [corners()[0] | {"at": [1.0, 0.6]}]},
+            r"containers\[0\]: container_0 at \(1, 0\.6\) is not wholly on the table",
+        ),
+        (
+            ORDER | {"counts": {"duck": 1}, "containers": [corners()[0] | {"at": [0.6, 0.51]}]},
+            r"containers\[0\]: container_0 at \(0\.6, 0\.51\) is beyond the robot's workspace",
+        ),
+        (
+            {"scene": "block_stacking", "objects": [cubes()[0] | {"at": [0.9, 0.1]}]},
+            r"red at \(0\.9, 0\.1\) is beyond the robot's workspace",
+        ),
         (ORDER | {"objects": [DUCK, DUCK]}, "duck_0 and duck_1 overlap"),
         (
             ORDER | {"objects": [DUCK | {"at": [0.45, 0.42]}], "containers": corners()},

@@ -26,7 +26,7 @@ Disturb = Callable[[str, float, int], str]
 
 class Disturber:
     """Listens to one run's trace, and disturbs the world at one of its first carries; tries again at later
-    moments until the simulator says that it was possible.
+    moments until the simulator says that it was possible. Whoever does a whole task comes to such a moment.
 
     Args:
         disturb: see ``Disturb``; it blocks, and is called in a thread of its own.
@@ -44,31 +44,34 @@ class Disturber:
         self._disturb = disturb
         self._kind = kind
         self._seed = seed
-        # A tower needs a cube put on another first; the last of them may be put before it falls.
+        # A tower needs a cube put on another first, and may fall when the last of them is put.
         self._after = int(rng.integers(1, carries + 1)) if kind == TOPPLE else int(rng.integers(carries))
         self._grasps = 0
+        self._placing = False  # the latest move was to where something is put
         self._thread: threading.Thread | None = None
         self.told = ""
         self.refusals: list[str] = []
 
     def on_event(self, event: Event) -> None:
         """Take in the run's next event; returns at once."""
+        if event.kind is EventKind.CALL and event.op == "move_to":
+            self._placing = event.args[1] != GRASP_OFFSET
+        if _succeeded(event, "close_gripper"):
+            self._grasps += 1
         if self.told or (self._thread is not None and self._thread.is_alive()):
             return
-        moment = self._is_moment(event)
-        if event.kind is EventKind.OUTCOME and event.op == "close_gripper" and event.outcome == "SUCCEEDED":
-            self._grasps += 1
-        if moment:
+        if self._is_moment(event):
             self._thread = threading.Thread(target=self._run, name="disturber", daemon=True)
             self._thread.start()
 
     def _is_moment(self, event: Event) -> bool:
-        moves = event.kind is EventKind.CALL and event.op == "move_to"
-        if not moves or (event.args[1] == GRASP_OFFSET and self._kind == KNOCK_OUT):
+        if self._kind == TOPPLE:  # something was let go where it is put
+            return _succeeded(event, "open_gripper") and self._placing and self._grasps >= self._after
+        if event.kind is not EventKind.CALL or event.op != "move_to":
             return False
         if self._kind == KNOCK_OUT:  # on the way to where the thing is put
-            return self._grasps > self._after
-        return event.args[1] == GRASP_OFFSET and self._grasps >= self._after
+            return self._placing and self._grasps > self._after
+        return not self._placing and self._grasps >= self._after
 
     def _run(self) -> None:
         seconds = BLIND_SECONDS if self._kind == BLIND else 0.0
@@ -82,6 +85,10 @@ class Disturber:
         if self._thread is not None:
             self._thread.join(ENDING)
         return self.told or f"not disturbed: {'; '.join(self.refusals) or 'no such moment came'}"
+
+
+def _succeeded(event: Event, primitive: str) -> bool:
+    return event.kind is EventKind.OUTCOME and event.op == primitive and event.outcome == "SUCCEEDED"
 
 
 def kind_of(kinds: Sequence[str], number: int) -> str:

@@ -1,15 +1,15 @@
 """Episodes of an evaluation on disk, so that one that was interrupted goes on where it stood.
 
-What belongs together is told by a hash of all that the episodes depend on: a log of other settings, or of
-another policy, is another file.
+What belongs together is told by a hash of all that the episodes depend on: a log of other settings, of
+another policy, or of episodes of which other things were kept, is another file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -34,14 +34,16 @@ class EpisodeLog(Generic[E]):
 
     Args:
         settings: all that the episodes depend on.
-        kind: of the episodes, from a JSON object's fields.
+        kind: of the episodes, a dataclass.
 
     Attributes:
         done: by number, the episodes that are there already.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any], kind: Callable[..., E]):
-        text = json.dumps(settings, sort_keys=True, default=str)
+    def __init__(self, folder: Path, settings: Mapping[str, Any], kind: type[E]):
+        record: Any = kind
+        known = [field.name for field in fields(record)]
+        text = json.dumps([settings, known], sort_keys=True, default=str)
         name = hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
         self.path = folder / f"episodes-{name}.jsonl"
         self.done: dict[int, E] = {}
@@ -50,7 +52,7 @@ class EpisodeLog(Generic[E]):
             for line in self.path.read_text(encoding="utf-8").splitlines():
                 self._take(line, kind)
 
-    def _take(self, line: str, kind: Callable[..., E]) -> None:
+    def _take(self, line: str, kind: type[E]) -> None:
         try:
             number, data = json.loads(line)
         except ValueError:
@@ -60,9 +62,9 @@ class EpisodeLog(Generic[E]):
     def add(self, number: int, episode: E) -> None:
         """Keep an episode."""
         self.done[number] = episode
-        fields: Any = episode
+        record: Any = episode
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps([number, asdict(fields)]) + "\n")
+            file.write(json.dumps([number, asdict(record)]) + "\n")
 
     def finish(self) -> None:
         """All are done: the next evaluation begins anew. The episodes stay, as ``episodes.jsonl``."""

@@ -8,7 +8,6 @@ import math
 import shlex
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -34,7 +33,7 @@ from taskprog.planners.npi.environments import ENVIRONMENTS
 from taskprog.resources import shipped
 from taskprog.tasks.called import by_call
 from taskprog.tasks.conditions import Conditions
-from taskprog.tasks.evaluation import Episode, Summary, evaluate, wilson
+from taskprog.tasks.evaluation import Episode, Summary, evaluate
 from taskprog.tasks.family import TEST, TRAIN, Family, Task
 
 BOTH = "both"
@@ -84,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="KIND",
         help="something goes wrong once in each episode, one kind after another: "
-        f"{', '.join(KINDS)}; without KIND all that the scene has",
+        f"{', '.join(KINDS)}; without KIND all that the scene has. Where nothing could, it does not count",
     )
     physics.add_argument("--actor", default="hand", help="who moves the cubes in the task videos")
 
@@ -105,6 +104,10 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(
             f"--planner {options.planner} goes with --world physics; "
             f"on the twin that is --family {by_call(family.name)}_seen"
+        )
+    if options.world == "twin" and options.disturb is not None:
+        raise CommandError(
+            "--disturb goes with --world physics; on the twin things go wrong with --drop and --meddle"
         )
     checkpoint = options.checkpoint or shipped(family.name)
     began = time.monotonic()
@@ -269,25 +272,7 @@ def _physics(
         options.output,
         _disturbances(options.disturb, family),
     )
-    episodes = evaluate_physics.evaluate(physics, tasks, options.jobs, bars)
-    successes = sum(episode.success for episode in episodes)
-    return {
-        "n": len(episodes),
-        "successes": successes,
-        "rate": successes / len(episodes),
-        "interval": wilson(successes, len(episodes)),
-        "causes": dict(Counter(episode.cause for episode in episodes if not episode.success)),
-        "details": dict(Counter(e.detail for e in episodes if e.detail).most_common()),
-        "decisions": None,
-        "primitives": sum(episode.primitives for episode in episodes) / len(episodes),
-        "simulated_seconds": sum(episode.simulated_seconds for episode in episodes) / len(episodes),
-        "wall_seconds": sum(episode.wall_seconds for episode in episodes) / len(episodes),
-        "objects_right": sum(episode.right for episode in episodes),
-        "objects_wrong": sum(episode.wrong for episode in episodes),
-        "relations_failed": sum(len(episode.failed) for episode in episodes),
-        "disturbances": [episode.disturbance for episode in episodes if episode.disturbance],
-        "failures": [asdict(episode) for episode in episodes if not episode.success],
-    }
+    return evaluate_physics.figures(evaluate_physics.evaluate(physics, tasks, options.jobs, bars))
 
 
 def _disturbances(asked: Sequence[str] | None, family: Family) -> tuple[str, ...]:
@@ -299,14 +284,24 @@ def _disturbances(asked: Sequence[str] | None, family: Family) -> tuple[str, ...
     return () if asked is None else tuple(asked) or possible
 
 
+def _done(share: dict[str, Any]) -> str:
+    """How many of ``n`` tasks, and which share of them."""
+    if not share["n"]:
+        return "none counts"
+    low, high = share["interval"]
+    rate = share["successes"] / share["n"]
+    return f"{share['successes']} ({rate:.1%}; 95 % interval {low:.1%} to {high:.1%})"
+
+
 def _show(report: dict[str, Any], console: Console) -> None:
-    low, high = report["interval"]
     title = f"{report['world']}, {report['family']}: {report['tasks']}, {report['half']} half"
     table = Table(title=title, show_header=False)
     table.add_row("tasks", str(report["n"]))
-    table.add_row(
-        "done", f"{report['successes']} ({report['rate']:.1%}; 95 % interval {low:.1%} to {high:.1%})"
-    )
+    table.add_row("done", _done(report))
+    for kind, share in report.get("disturbed", {}).items():
+        table.add_row(f"  with {kind}: {share['n']}", _done(share))
+    for kind, share in report.get("undisturbed", {}).items():
+        table.add_row(f"not counted, as no {kind} came", f"{share['n']}, of which {share['successes']} done")
     if "met" in report:
         table.add_row("relations that hold at the end", f"{report['met']:.1%}")
     for cause, count in report["causes"].items():

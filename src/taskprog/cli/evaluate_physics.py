@@ -10,9 +10,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from taskprog.resources import shipped
 from taskprog.tasks.block_stacking import demonstrated_steps
 from taskprog.tasks.called import by_call
 from taskprog.tasks.carrying import GRASP_OFFSET, steps_into
+from taskprog.tasks.evaluation import wilson
 from taskprog.tasks.family import Family, Task
 
 STABLE_FOR = 2.0  # seconds of simulated time
@@ -49,6 +51,10 @@ PERCEPTION, ROBOT = "perception", "robot"
 CAUSES = (WRONG_DECISION, WRONG_PICK, DROPPED, TOPPLED, PERCEPTION, TIMEOUT, ROBOT)
 
 
+class ResetRefused(RuntimeError):
+    """The simulator would not start an episode; the message says why."""
+
+
 @dataclass(frozen=True)
 class Episode:
     """One task tried.
@@ -56,7 +62,8 @@ class Episode:
     Attributes:
         cause: one of ``CAUSES``, or empty on success; ``detail`` says more of it.
         failed: relations that do not hold; ``right`` of them do, ``wrong`` things are in a wrong container.
-        disturbance: what went wrong on purpose; empty if nothing was to.
+        asked: the kind of disturbance that there was to be, one of ``disturber.KINDS``; empty if none.
+        disturbed: whether it came; ``disturbance`` says what happened, or why nothing did.
     """
 
     task: str
@@ -71,7 +78,14 @@ class Episode:
     right: int = 0
     wrong: int = 0
     detail: str = ""
+    asked: str = ""
+    disturbed: bool = False
     disturbance: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it says something of what was to be tried: what was to go wrong did."""
+        return self.disturbed or not self.asked
 
 
 @dataclass(frozen=True)
@@ -161,21 +175,36 @@ def _run_part(physics: Physics, pending: Sequence[tuple[Task, int]], ended: Any,
 def run_episodes(physics: Physics, pending: Sequence[tuple[Task, int]]) -> Iterator[Episode]:
     """Try tasks in their layouts; where the stack itself breaks, the next one gets a fresh stack."""
     pending = list(pending)
+    run = _Listener()
     while pending:
+        run.disturber = None
         try:
-            for episode in _episodes(physics, pending):
+            for episode in _episodes(physics, pending, run):
                 pending = pending[1:]
+                run.disturber = None
                 yield episode
-        except (NodeDied, ActionError) as error:
+        except (NodeDied, ActionError, ResetRefused) as error:
             task, layout = pending.pop(0)
-            message = f"{type(error).__name__}: {error}"
+            told = run.disturber.told if run.disturber is not None else ""
+            broken = type(error).__name__
             yield Episode(
-                str(task), layout, False, ROBOT, message, (), 0, 0.0, 0.0, detail=type(error).__name__
+                task=str(task),
+                seed=layout,
+                success=False,
+                cause=ROBOT,
+                message=f"{broken}: {error}",
+                failed=(),
+                primitives=0,
+                simulated_seconds=0.0,
+                wall_seconds=0.0,
+                detail=broken,
+                asked=kind_of(physics.disturb, layout - physics.seed),
+                disturbed=bool(told),
+                disturbance=told,
             )
 
 
-def _episodes(physics: Physics, pending: Sequence[tuple[Task, int]]) -> Iterator[Episode]:
-    run = _Listener()
+def _episodes(physics: Physics, pending: Sequence[tuple[Task, int]], run: _Listener) -> Iterator[Episode]:
     options = StackOptions(
         physics.folder,
         physics.family.name,
@@ -212,9 +241,16 @@ class _Listener:
 def _episode(
     physics: Physics, client: StackClient, run: _Listener, task: Task, seed: int, video: Path | None
 ) -> Episode:
-    """Without a video the task is told in words."""
+    """Without a video the task is told in words.
+
+    Raises:
+        ResetRefused, ActionError: it could not be tried, or not to its end.
+    """
     began = time.monotonic()
-    client.reset(physics.family.name, seed, physics.objects)
+    try:
+        client.reset(physics.family.name, seed, physics.objects)
+    except ValueError as error:
+        raise ResetRefused(str(error)) from error
     client.step(SETTLE)
     specification = words_specification(str(task))
     if video is not None:
@@ -253,8 +289,49 @@ def _episode(
         right=len(verdict.right),
         wrong=len(verdict.wrong),
         detail=detail,
+        asked=kind,
+        disturbed=run.disturber is not None and bool(run.disturber.told),
         disturbance=disturbance,
     )
+
+
+def figures(episodes: Sequence[Episode]) -> dict[str, Any]:
+    """What a report says of episodes.
+
+    Episodes in which nothing went wrong though something was to are counted under ``undisturbed`` alone;
+    ``disturbances`` and ``failures`` list all. Where no other is left there is no rate.
+    """
+    counted = [episode for episode in episodes if episode.counts]
+    n, successes = len(counted), sum(episode.success for episode in counted)
+    kinds = dict.fromkeys(episode.asked for episode in counted if episode.asked)
+    missed = [episode for episode in episodes if not episode.counts]
+    return {
+        "n": n,
+        "successes": successes,
+        "rate": successes / n if n else None,
+        "interval": wilson(successes, n),
+        "causes": dict(Counter(episode.cause for episode in counted if not episode.success)),
+        "details": dict(Counter(e.detail for e in counted if e.detail).most_common()),
+        "decisions": None,
+        "primitives": sum(episode.primitives for episode in counted) / max(1, n),
+        "simulated_seconds": sum(episode.simulated_seconds for episode in counted) / max(1, n),
+        "wall_seconds": sum(episode.wall_seconds for episode in counted) / max(1, n),
+        "objects_right": sum(episode.right for episode in counted),
+        "objects_wrong": sum(episode.wrong for episode in counted),
+        "relations_failed": sum(len(episode.failed) for episode in counted),
+        "disturbed": {kind: _share([e for e in counted if e.asked == kind]) for kind in kinds},
+        "undisturbed": {
+            kind: _share([e for e in missed if e.asked == kind])
+            for kind in dict.fromkeys(episode.asked for episode in missed)
+        },
+        "disturbances": [episode.disturbance for episode in episodes if episode.disturbance],
+        "failures": [asdict(episode) for episode in episodes if not episode.success],
+    }
+
+
+def _share(episodes: Sequence[Episode]) -> dict[str, Any]:
+    successes = sum(episode.success for episode in episodes)
+    return {"n": len(episodes), "successes": successes, "interval": wilson(successes, len(episodes))}
 
 
 def cause_of_failure(

@@ -25,7 +25,7 @@ _PLACES = frozenset({OutcomeCode.OUTSIDE_WORKSPACE, OutcomeCode.UNREACHABLE})
 
 
 class GivenUp(Blocked):
-    """A thing that could not be taken in several ways; ``code`` is why it was not the last time."""
+    """A thing could not be taken, or dropped, in several ways; ``code`` is why it was not the last time."""
 
     def __init__(self, text: str, code: OutcomeCode):
         super().__init__(text)

@@ -15,7 +15,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from taskprog.control.attempts import Attempts
+from taskprog.control.attempts import Attempts, GivenUp
 from taskprog.control.errors import Blocked, InvalidGoal, MotionError
 from taskprog.control.footprint import Footprint, Rectangles, separations
 from taskprog.control.grasp import PLACE_GAP, Grasp, grasps
@@ -23,7 +23,7 @@ from taskprog.control.kinematics import format_point
 from taskprog.control.scene_estimate import GRASP_RADIUS, ObjectEstimate, SceneEstimate, is_over, lies_in
 from taskprog.control.support import floating
 from taskprog.machine.domain import OutcomeCode
-from taskprog.tasks.table_top import TABLE_HEIGHT
+from taskprog.tasks.table_top import TABLE_HEIGHT, WORKSPACE
 
 Vector = NDArray[np.float64]
 
@@ -36,6 +36,7 @@ UPON, HIGHER = 0.006, 0.005
 # Where in a container things are dropped one after the other, so that they do not pile up; along its sides.
 DROP_STEP = 0.035  # metres
 DROPS = ((0, 0), (-1, -1), (1, 1), (-1, 1), (1, -1), (0, -1), (0, 1), (-1, 0), (1, 0))
+WAYS = 3  # of grasping a thing that are tried in one primitive while the arm refuses to go there
 
 
 class NotInSight(MotionError):
@@ -98,7 +99,9 @@ class Manipulation:
         self._attempts = Attempts()
         self._aim: _Aim | None = None
         self._held_shift = np.zeros(3)  # the tool's place from the centre of what it holds
-        self._drops: dict[str, int] = {}
+        self._over: ObjectEstimate | None = None  # the container that the tool was sent to last
+        self._drops: dict[str, int] = {}  # spots over each container that were used or refused
+        self._refusals: dict[str, int] = {}  # over each container, since something was dropped or given up
         self.scene = SceneEstimate()
 
     def name_of(self, own: str, category: str) -> str | None:
@@ -128,9 +131,7 @@ class Manipulation:
         shown: dict[str, ObjectEstimate] = {}
         best: dict[str, tuple[tuple[float, ...], ObjectEstimate, Grasp | None]] = {}
         for thing in objects:
-            if thing.name in self._containers:
-                shown[thing.name] = replace(thing, position=self._drop_place(thing))
-            elif self._in_hand(thing, tool):
+            if thing.name in self._containers or self._in_hand(thing, tool):
                 shown[thing.name] = thing
             elif not any(lies_in(thing, box) for box in boxes):
                 others = [f for o, f in zip(objects, outlines, strict=True) if self._in_way(o, thing, tool)]
@@ -156,10 +157,11 @@ class Manipulation:
         if name not in self._shown:
             known = ", ".join(sorted(self._shown)) or "nothing"
             raise NotInSight(f"no {name!r} is in sight, only {known}")
-        aim, self._aim = self._aim, None
+        aim, self._aim, self._over = self._aim, None, None
         thing = self._shown[name]
         if name in self._containers:
-            return Target(thing.position + [0.0, 0.0, height], yaw)
+            self._over = thing
+            return Target(self._drop_place(thing) + [0.0, 0.0, height], yaw)
         position = thing.position + [0.0, 0.0, height + (PLACE_GAP if height > 0 else 0.0)]
         objects = self._things(tool)
         others = [_footprint(o, o.name in self._containers) for o in objects if self._in_way(o, thing, tool)]
@@ -172,13 +174,26 @@ class Manipulation:
         self._aim = _Aim(thing, way, position + way.offset)
         return Target(self._aim.place, way.yaw)
 
+    def ways(self, name: str) -> int:
+        """How often one primitive may ask for an object's ``target`` while the arm refuses to go there."""
+        return len(DROPS) if name in self._containers else WAYS
+
     def refused(self, code: OutcomeCode, reason: str) -> bool:
         """The arm cannot get to where ``target`` sent it: that way of grasping counts as tried in vain.
 
+        Over a container, the next of its spots is to be tried.
+
         Returns:
-            Whether it was to grasp something that may be tried in other ways.
+            Whether it was to grasp something that may be tried in other ways, or to go over a container.
+
+        Raises:
+            GivenUp: all spots over the container were refused. If it is asked for again, they are tried anew.
         """
         aim, self._aim = self._aim, None
+        over, self._over = self._over, None
+        if over is not None:
+            self._refuse_drop(over, code, reason)
+            return True
         if aim is None:
             return False
         self._attempts.refused(aim.thing.name, aim.thing.position, aim.way, code, reason)
@@ -209,6 +224,7 @@ class Manipulation:
         if self.scene.held is not None:
             for box in boxes:
                 self._drops[box.name] = self._drops.get(box.name, 0) + 1
+        self._refusals.clear()
         self.scene.release(tool, yaw, stamp, out_of_sight=bool(boxes))
 
     def _things(self, tool: Vector) -> list[ObjectEstimate]:
@@ -227,7 +243,9 @@ class Manipulation:
         return thing is not target and thing.label != target.label and not self._in_hand(thing, tool)
 
     def _place_of(self, thing: ObjectEstimate, tool: Vector) -> Vector:
-        """(3,) of what is held: where the tool would be to take it as it did."""
+        """(3,) over a container, where the tool drops; at what is held, where it would be to take it so."""
+        if thing.name in self._containers:
+            return self._drop_place(thing)
         return thing.position + self._held_shift if self._in_hand(thing, tool) else thing.position
 
     def _with_aim(self, tool: Vector, objects: list[ObjectEstimate]) -> list[ObjectEstimate]:
@@ -306,12 +324,32 @@ class Manipulation:
         return way
 
     def _drop_place(self, box: ObjectEstimate) -> Vector:
-        """(3,) where the tool drops the next thing into a container; the thing's centre is over its spot."""
+        """(3,) where the tool drops the next thing into a container; the thing's centre is over its spot.
+
+        What would take the tool out of the workspace is dropped nearer to the container's middle.
+        """
         along, across = DROPS[self._drops.get(box.name, 0) % len(DROPS)]
         cos, sin = math.cos(box.yaw), math.sin(box.yaw)
         x, y = along * DROP_STEP, across * DROP_STEP
         place = np.asarray(box.position + [cos * x - sin * y, sin * x + cos * y, 0.0])
-        return place if self.scene.held is None else place + self._held_shift
+        if self.scene.held is not None:
+            place = place + self._held_shift
+        for axis, (low, high) in enumerate((WORKSPACE.x, WORKSPACE.y)):
+            middle = box.position[axis]
+            place[axis] = np.clip(place[axis], min(low, middle), max(high, middle))
+        return place
+
+    def _refuse_drop(self, box: ObjectEstimate, code: OutcomeCode, reason: str) -> None:
+        """Go on to a container's next spot; raise GivenUp if that was the last one."""
+        self._drops[box.name] = self._drops.get(box.name, 0) + 1
+        count = self._refusals.pop(box.name, 0) + 1
+        if count >= len(DROPS):
+            raise GivenUp(
+                f"{box.label or box.name} at {format_point(box.position)} m: all {count} spots over it were "
+                f"refused; the last: {code.name}: {reason}",
+                code,
+            )
+        self._refusals[box.name] = count
 
 
 def _held_at(position: Vector) -> Vector:

@@ -20,7 +20,7 @@ from taskprog.control.primitives import ExecutorConfig, Motion, PrimitiveExecuto
 from taskprog.control.robot import RobotState
 from taskprog.machine import CancelToken, ObservationError, OutcomeCode
 from taskprog.nodes.action_robot import ActionRobot
-from taskprog.nodes.convert import from_pose, to_pose, to_stamp
+from taskprog.nodes.convert import from_pose, from_stamp, to_pose, to_stamp
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
 from taskprog.nodes.parameters import declare
 from taskprog.nodes.qos import NEWEST
@@ -29,9 +29,12 @@ from taskprog.nodes.spin import run
 
 BASE = "base"
 PLANNER = "planner"
+FINE = (OutcomeCode.SUCCEEDED, OutcomeCode.CANCELLED)  # nothing failed
 CONTAINER = "container"  # category of what is open above
 MAX_RETREAT = 0.5  # metres
 WIDTH_STEP = 0.002  # metres between two feedbacks of a gripper
+OLD = 5.0  # seconds of the node's clock after which what stood around may stand elsewhere
+WARN_PERIOD = 10.0  # seconds between warnings of one kind
 
 
 class ExecutorNode(Node):
@@ -64,6 +67,7 @@ class ExecutorNode(Node):
         self._primitives = PrimitiveExecutor(self._robot, self._kinematics, config)
         self._moving = threading.Lock()  # the two actions share one arm
         self._obstacles: tuple[Obstacle, ...] = ()
+        self._seen: float | None = None  # stamp of the obstacles, seconds
         self._gripper_feedback: Feedback | None = None
         self._shown_width = math.inf
         self.create_subscription(
@@ -113,10 +117,19 @@ class ExecutorNode(Node):
         if message.header.frame_id != BASE:
             self.get_logger().warning(
                 f"objects in frame {message.header.frame_id!r} ignored, they should be in {BASE!r}",
-                throttle_duration_sec=10.0,
+                throttle_duration_sec=WARN_PERIOD,
             )
             return
         self._obstacles = tuple(_obstacle(o) for o in message.objects)
+        self._seen = from_stamp(message.header.stamp)
+
+    def _outdated(self) -> str:
+        """What to say of obstacles that were seen too long ago; empty if they are new, or none ever came.
+
+        An arm without a camera may move, so they are no reason to refuse.
+        """
+        age = 0.0 if self._seen is None else self.get_clock().now().nanoseconds * 1e-9 - self._seen
+        return f"what stands around was last seen {age:.1f} s ago" if age > OLD else ""
 
     # move_to
 
@@ -145,6 +158,10 @@ class ExecutorNode(Node):
         if not self._moving.acquire(blocking=False):
             return MoveTo.Result(error_code=MoveTo.Result.INVALID_GOAL, message="busy with another primitive")
         try:
+            if outdated := self._outdated():
+                self.get_logger().warning(
+                    f"{outdated}: is the camera running?", throttle_duration_sec=WARN_PERIOD
+                )
             outcome = self._primitives.move_to(
                 position,
                 rotation,
@@ -155,7 +172,9 @@ class ExecutorNode(Node):
                 goal.clearance or None,
                 goal.speed or None,
             )
-            result = MoveTo.Result(error_code=int(outcome.code), message=outcome.message)
+            failed = outcome.code not in FINE
+            message = f"{outcome.message}; {outdated}" if failed and outdated else outcome.message
+            result = MoveTo.Result(error_code=int(outcome.code), message=message)
             state = self._final_state()
         finally:
             self._moving.release()
@@ -163,7 +182,7 @@ class ExecutorNode(Node):
             header = Header(frame_id=BASE, stamp=to_stamp(state.stamp))
             pose = to_pose(*self._kinematics.forward(state.positions))
             result.reached = PoseStamped(header=header, pose=pose)
-        self._log("move_to", outcome.code, outcome.message)
+        self._log("move_to", outcome.code, message)
         return result
 
     # move_gripper
@@ -213,7 +232,7 @@ class ExecutorNode(Node):
             return None
 
     def _log(self, what: str, code: OutcomeCode, message: str) -> None:
-        if code not in (OutcomeCode.SUCCEEDED, OutcomeCode.CANCELLED):
+        if code not in FINE:
             self.get_logger().warning(f"{what}: {code.name}: {message}")
 
 

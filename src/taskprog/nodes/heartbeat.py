@@ -1,4 +1,7 @@
-"""Signs of life between nodes, on wall time: ``diagnostics`` carries one status a node, twice a second."""
+"""Signs of life between nodes, on wall time: ``diagnostics`` carries one status a node, twice a second.
+
+A node that lives but cannot do its work says why: its status is then a warning with that text.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,14 @@ TOPIC = "diagnostics"
 
 
 class Heartbeat:
-    """Publishes that ``node`` lives and that its executor still calls back."""
+    """Publishes that ``node`` lives and that its executor still calls back.
+
+    Attributes:
+        complaint: what keeps the node from its work, for the next heartbeats; empty: nothing does.
+    """
 
     def __init__(self, node: Node):
+        self.complaint = ""
         self._node = node
         self._name = node.get_fully_qualified_name()
         self._publisher = node.create_publisher(DiagnosticArray, TOPIC, LATCHED)
@@ -38,7 +46,9 @@ class Heartbeat:
     def _beat(self) -> None:
         message = DiagnosticArray()
         message.header.stamp = self._node.get_clock().now().to_msg()
-        message.status = [DiagnosticStatus(level=DiagnosticStatus.OK, name=self._name, message="alive")]
+        complaint = self.complaint
+        level = DiagnosticStatus.WARN if complaint else DiagnosticStatus.OK
+        message.status = [DiagnosticStatus(level=level, name=self._name, message=complaint or "alive")]
         self._publisher.publish(message)
 
 
@@ -73,6 +83,7 @@ class HeartbeatMonitor:
         self._look_period = timeout / 8  # seconds
         self._seen: dict[str, float] = {}  # name: when
         self._living: set[str] = set()
+        self._complaints: dict[str, str] = {}  # name: of its last heartbeat, empty for none
         group = MutuallyExclusiveCallbackGroup()
         node.create_subscription(DiagnosticArray, TOPIC, self._on_beat, HEARTBEATS, callback_group=group)
         node.create_timer(
@@ -88,11 +99,24 @@ class HeartbeatMonitor:
         Raises:
             KeyError: ``name`` is not watched.
         """
-        if name not in self._names.values():
-            raise KeyError(f"{name!r} is not watched, only {', '.join(self._names.values())}")
+        self._check(name)
         with self._lock:
             now = self._now()
             return name in self._seen and now - self._seen[name] - self._stalled(now) < self._timeout
+
+    def complaint(self, name: str) -> str:
+        """What kept ``name`` from its work at its last heartbeat; empty if nothing did.
+
+        Raises:
+            KeyError: ``name`` is not watched.
+        """
+        self._check(name)
+        with self._lock:
+            return self._complaints.get(name, "")
+
+    def _check(self, name: str) -> None:
+        if name not in self._names.values():
+            raise KeyError(f"{name!r} is not watched, only {', '.join(self._names.values())}")
 
     def _on_beat(self, message: DiagnosticArray) -> None:
         now = self._now()
@@ -102,6 +126,8 @@ class HeartbeatMonitor:
                 if name is not None:
                     self._seen[name] = now
                     self._living.add(name)
+                    well = status.level == DiagnosticStatus.OK
+                    self._complaints[name] = "" if well else str(status.message)
 
     def _stalled(self, now: float) -> float:
         """How long the watcher has stood still since its last look, seconds."""

@@ -4,8 +4,9 @@ Subscribes to ``camera/color/image_raw``, ``camera/depth/image_raw`` and ``camer
 colour and a depth image belong together when their stamps are equal. Publishes ``objects`` for every such
 pair, stamped as they are, and ``perception/debug_image`` while somebody looks at it. Images older than the
 last one are dropped, unless the node's own clock went back as well (a simulator that began anew): then
-everything is forgotten. Service ``perception/forget``: the table was laid anew; what it remembers of hidden
-things is no longer true.
+everything is forgotten. Images from the future are dropped as well: after one, all others would be old. Why
+images are not used is said in the log and, until good ones come, in the node's heartbeat. Service
+``perception/forget``: the table was laid anew; what it remembers of hidden things is no longer true.
 """
 
 from __future__ import annotations
@@ -46,6 +47,10 @@ FRAME = "base"
 DETECTORS = ("cubes", "goods")
 WAITING = 4  # images of one kind that wait for their partner; older ones are given up
 WARN_PERIOD = 5.0  # seconds between warnings of one kind
+# Seconds that an image may lie ahead of the node's clock. Simulated time comes apart from the images, 40
+# times a simulated second, best effort: at ten times the wall's speed, a thread that waits 30 ms for its turn
+# and a few lost messages make 0.4 s. Clocks of a camera and a workstation that agree differ by far less.
+MAX_AHEAD = 0.5
 
 Stamp = tuple[int, int]
 
@@ -85,6 +90,7 @@ class PerceptionNode(Node):
         self._last: tuple[Stamp, DetectedObjects] | None = None
         self._last_at = 0.0  # on the node's clock, when the last image came, seconds
         self._stale: float | None = None  # stamp up to which images show a table that is no more
+        self._eyeless = "images, but no camera_info yet"  # why there are no eyes
 
         self._objects = self.create_publisher(DetectedObjects, "objects", NEWEST)
         self._debug = self.create_publisher(Image, "perception/debug_image", NEWEST)
@@ -117,7 +123,8 @@ class PerceptionNode(Node):
             if self.camera is None or not _same(self.camera, new):
                 self._eyes = self._make_eyes(new)
         except ValueError as error:
-            self._warn(str(error))
+            self._eyeless = str(error)
+            self._warn(self._eyeless)
 
     def _on_forget(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._stale = self._last_at = self._now()
@@ -143,35 +150,54 @@ class PerceptionNode(Node):
             self._see(stamp, self._colours.pop(stamp), self._depths.pop(stamp))
 
     def _see(self, stamp: Stamp, colour: Image, depth: Image) -> None:
+        taken = from_stamp(colour.header.stamp)
+        if self._is_ahead(taken):
+            ahead = taken - self._now()
+            self._warn(f"an image {ahead:.3f} s ahead of this node's clock is not used: do the clocks agree?")
+            return
         if self._last is not None and self._last[0] == stamp:
-            self._objects.publish(self._last[1])  # simulated time stands still, late joiners get it again
+            self._publish(self._last[1])  # simulated time stands still, late joiners get it again
             return
         if self._last is not None and stamp < self._last[0] and not self._began_anew():
-            late = from_stamp(self._last[1].header.stamp) - from_stamp(colour.header.stamp)
+            late = from_stamp(self._last[1].header.stamp) - taken
             self._warn(f"an image {late:.3f} s older than the last one is not used")
             return
-        before = self._stale is not None and from_stamp(colour.header.stamp) <= self._stale
-        if before and not self._began_anew():
+        if self._stale is not None and taken <= self._stale and not self._began_anew():
+            # Some are always on their way: nothing to warn of in the log, unless no others come.
+            self._heartbeat.complaint = "images from before the table was laid anew are not used"
             return
         if self._eyes is None:
-            self._warn("images, but no camera_info yet")
+            self._warn(self._eyeless)
             return
         try:
             rgb = colour_of(colour)
-            tracks = self._eyes.see(rgb, depth_of(depth), from_stamp(colour.header.stamp))
+            tracks = self._eyes.see(rgb, depth_of(depth), taken)
         except ValueError as error:
             self._warn(str(error))
             return
         message = objects_message(tracks, colour.header)
         self._last, self._last_at = (stamp, message), self._now()
-        self._objects.publish(message)
+        self._publish(message)
         if self._debug.get_subscription_count():
             image = draw_tracks(rgb, self._eyes.camera, tracks)
             self._debug.publish(colour_message(image, colour.header.stamp, colour.header.frame_id))
 
+    def _publish(self, message: DetectedObjects) -> None:
+        self._heartbeat.complaint = ""
+        self._objects.publish(message)
+
+    def _is_ahead(self, taken: float) -> bool:
+        """Whether a stamp in seconds lies in the future; unknown, so no, until simulated time is heard of."""
+        now = self._now()
+        return now > 0.0 and taken > now + MAX_AHEAD
+
     def _began_anew(self) -> bool:
-        """Whether the node's clock went back since the last image; then nothing is known any more."""
-        if self._now() >= self._last_at:
+        """Whether the node's clock went back since the last image; then nothing is known any more.
+
+        So it is when the clock is heard of only now, and shows that the last image came from the future.
+        """
+        ahead = self._last is not None and self._is_ahead(from_stamp(self._last[1].header.stamp))
+        if self._now() >= self._last_at and not ahead:
             return False
         self._last = self._stale = None
         if self._eyes is not None:
@@ -182,6 +208,8 @@ class PerceptionNode(Node):
         return float(self.get_clock().now().nanoseconds * 1e-9)
 
     def _warn(self, text: str) -> None:
+        """Say why images are not used, here and to those who wait for objects."""
+        self._heartbeat.complaint = text
         self.get_logger().warning(text, throttle_duration_sec=WARN_PERIOD)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from sawyer_ntp.msg import DetectedObjects
 from sensor_msgs.msg import JointState
 
 from taskprog.control.errors import MotionError
-from taskprog.control.kinematics import Kinematics, top_down, yaw_of
+from taskprog.control.kinematics import Kinematics, format_point, top_down, yaw_of
 from taskprog.control.manipulation import Manipulation, Target
 from taskprog.control.primitives import CLOSED_TOLERANCE
 from taskprog.control.robot import (
@@ -35,13 +36,14 @@ from taskprog.nodes.convert import from_stamp, to_pose, to_stamp
 from taskprog.nodes.heartbeat import HeartbeatMonitor
 from taskprog.nodes.qos import NEWEST
 from taskprog.tasks.family import Family
+from taskprog.tasks.table_top import WORKSPACE
 from taskprog.tasks.twin import RETREAT
 
 FRESH_TIMEOUT = 5.0  # seconds to wait for a new image, of wall time and of the robot's
 SLOW = 3.0  # times as much wall time, where the robot's goes more slowly, or stands still
 MOTION_TIMEOUT = 60.0  # seconds of wall time for one primitive
 LOST_MARGIN = 0.006  # metres that the pads close beyond the grasped width before it counts as lost
-WAYS = 3  # of grasping a thing that are tried in one primitive while the arm refuses to go there
+QUARTER = math.pi / 2  # radians, between the turns of the tool in which a receptacle is to be reached
 REFUSED = frozenset(
     {
         OutcomeCode.COLLISION,
@@ -179,9 +181,8 @@ class RosDomain:
             or not message.objects
         ):
             seen = "none" if message is None else f"{len(message.objects)} objects, old"
-            return (
-                f"no fresh objects from perception within {FRESH_TIMEOUT:g} s (last: {seen}): "
-                "is the camera running, and does it see the table?"
+            return f"no fresh objects from perception within {FRESH_TIMEOUT:g} s (last: {seen}): " + (
+                self._monitor.complaint(PERCEPTION) or "is the camera running, and does it see the table?"
             )
         names = {o.name for o in message.objects}
         if missing := sorted(self._needed - names):
@@ -201,10 +202,13 @@ class RosDomain:
 
     def observe(self) -> Observation:
         """See ``taskprog.machine.domain.Domain``."""
+        needed = self._needed  # none but in a run's first image
         message = self._wait_objects()
         stamp = from_stamp(message.header.stamp)
-        self._hands.see(self._estimates(message, stamp))
+        estimates = self._estimates(message, stamp)
+        self._hands.see(estimates)
         tool, yaw = self._tool()
+        self._check_reach([o for o in estimates if o.name in needed], yaw)
         if self._found_held:
             self._hands.closed(tool, yaw, True)
             self._found_held = False
@@ -225,6 +229,28 @@ class RosDomain:
             self._closed,
             self._hands.scene.held is not None,
         )
+
+    def _check_reach(self, receptacles: Sequence[ObjectEstimate], yaw: float) -> None:
+        """Raise ObservationError unless the tool gets over each of them, at a yaw or turned by quarters."""
+        for bed in receptacles:
+            place = bed.position + [0.0, 0.0, max(self._family.offsets)]
+            where = f"{bed.name} at {format_point(bed.position)} m cannot be reached, and the task needs it: "
+            if not WORKSPACE.contains(tuple(place.tolist())):
+                raise ObservationError(f"{where}{format_point(place)} m, above it, is outside the workspace")
+            if reason := self._unreachable(place, [yaw + k * QUARTER for k in range(4)]):
+                raise ObservationError(where + reason)
+
+    def _unreachable(self, place: NDArray[np.float64], yaws: Sequence[float]) -> str:
+        """Why the tool cannot be at a place (3,) at any of some yaws; empty if it can."""
+        reason = ""
+        for yaw in yaws:
+            try:
+                self._kinematics.inverse(place, top_down(yaw))
+            except MotionError as error:
+                reason = str(error)
+            else:
+                return ""
+        return reason
 
     def _estimates(self, message: DetectedObjects, stamp: float) -> list[ObjectEstimate]:
         """What the planner knows of what perception reports."""
@@ -272,14 +298,14 @@ class RosDomain:
 
     def _execute_move(self, name: str, height: float, cancel: CancelToken) -> Outcome:
         outcome = Outcome()
-        for _ in range(WAYS):
-            try:
+        try:
+            for _ in range(self._hands.ways(name)):
                 target = self._hands.target(name, height, *self._tool())
-            except MotionError as error:
-                return Outcome(error.code, str(error))
-            outcome = self._move(target, cancel)
-            if outcome.code not in REFUSED or not self._hands.refused(outcome.code, outcome.message):
-                break
+                outcome = self._move(target, cancel)
+                if outcome.code not in REFUSED or not self._hands.refused(outcome.code, outcome.message):
+                    break
+        except MotionError as error:
+            return Outcome(error.code, str(error))
         return outcome
 
     def _move(self, target: Target, cancel: CancelToken) -> Outcome:

@@ -64,6 +64,18 @@ def _made(recordings: Sequence[Recording], trainer: Trainer) -> list[str]:
         relabelling = "Objects are renumbered at random, which makes new tasks of the given ones"
     elif config.model.sight is Sight.RELATIONAL:
         relabelling += ": the networks treat all objects alike, so renumbered tasks look the same"
+    slips, doubt = [], []
+    if data.slips and not config.model.flat:  # only scopes and the ends of programs below the root slip
+        slips.append(
+            f"Slips: in recordings with mishaps, {data.slips:.0%} of the decisions are carried out otherwise "
+            "than decided (a scope a little off, an end too early or too late). What is learnt is what the "
+            "expert decided."
+        )
+    if config.model.doubt and config.model.sight is Sight.RELATIONAL:
+        doubt.append(
+            "Doubt: in training, pointing has to do without the relations of "
+            f"{config.model.doubt:.0%} of the objects, drawn at random."
+        )
     return [
         f"Data: {config.tasks} generated tasks with distinct goals, all of the training half, recorded "
         f"{data.trials} times each by the expert on the kinematic twin: {len(recordings)} demonstrations, "
@@ -75,7 +87,9 @@ def _made(recordings: Sequence[Recording], trainer: Trainer) -> list[str]:
         f"{data.disturbed:.0%} have mishaps from which the expert recovers (probabilities: grasp fails "
         f"{mishaps.failed_grasp:g}, lost on the way {mishaps.drop:g}, put beside {mishaps.misplace:g}, "
         f"somebody moves an object {mishaps.meddle:g}).",
+        *slips,
         f"{relabelling}.",
+        *doubt,
         f"{parameters} parameters; {config.steps} steps of {config.videos} videos x {config.decisions} "
         f"decisions; {trainer.seconds:.0f} s of CPU time; one seed, {config.seed}. Repeatable on one machine "
         "with the same number of threads.",

@@ -53,8 +53,8 @@ MORE_OF_SHORT_CALLS = {
 # Of coordinates many tasks take longer to learn: with 4000 steps NTP did 98 % of 50 tasks seen, but 83 % of
 # 200, and of 1000 some 70 %.
 MANY_TASKS, MORE_STEPS = 200, 2
-# Peak learning rates. At the usual one, models that see whole videos do not learn which object an API is about:
-# no scope did 0 % of 200 tasks seen, at the lower one 35 %. Of NTP this one does 73 % instead of 91 %.
+# Peak learning rates. At the usual one, models that see whole videos do not learn which object an API is
+# about: no scope did 0 % of 200 tasks seen, at the lower one 35 %. Of NTP that one does 73 % instead of 91 %.
 RATE, WHOLE_RATE = 3e-3, 1e-3
 # With `quick`: too few for most, which only show that all runs. NTP+ is nearly there.
 QUICK_STEPS = {RELATIONAL: 1000, NTP: 800, NO_SCOPE: 600, NTP_GRU: 500, FLAT: 600, FLAT_GRU: 200}
