@@ -96,6 +96,8 @@ def knock_out(world: World, name: str, rng: np.random.Generator) -> Disturbing:
     if not held:
         raise Undisturbed(f"{name or 'nothing'} is {'not ' if name else ''}held")
     index = held[0]
+    if not world.lifted(index):
+        raise Undisturbed(f"{world.names[index]} is held, but not lifted yet")
     left, right = world.sawyer.finger_positions()
     side = np.cross(right - left, [0.0, 0.0, 1.0]) * rng.choice([-1.0, 1.0])
     way = np.array([0.0, 0.0, -1.0]) + 0.7 * side / max(float(np.linalg.norm(side)), 1e-9)
@@ -103,13 +105,17 @@ def knock_out(world: World, name: str, rng: np.random.Generator) -> Disturbing:
     for pull in PULLS:
         world.push(index, pull * way)
         yield
-        if not world.held(index):
-            break
-    world.limit_speed(index, SLOWEST_FALL)
-    for _ in range(LOST_STEPS):
-        yield
         if world.held(index):
-            raise Undisturbed(f"{world.names[index]} is held too firmly to be knocked out")
+            continue
+        world.limit_speed(index, SLOWEST_FALL)
+        for _ in range(LOST_STEPS):
+            yield
+            if world.held(index):  # a moving hand lets go for a moment, and has it again
+                break
+        else:
+            break
+    else:
+        raise Undisturbed(f"{world.names[index]} is held too firmly to be knocked out")
     yield from _wait_for_rest(world, index)
     return f"knocked {world.names[index]} out of the hand; it lies at {_place(world, index)}"
 

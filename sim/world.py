@@ -200,6 +200,11 @@ class World:
         )
         return set(self.sawyer.finger_links) <= {point[4] for point in points}
 
+    def lifted(self, index: int) -> bool:
+        """Whether a thing touches nothing but the robot."""
+        points = pybullet.getContactPoints(self._bodies[index], physicsClientId=self._bullet.client)
+        return {point[2] for point in points} <= {self.sawyer.body}
+
     def at_rest(self, index: int) -> bool:
         """Whether a thing neither moves nor turns."""
         linear, angular = pybullet.getBaseVelocity(self._bodies[index], physicsClientId=self._bullet.client)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from sim_moves import Mover
+from sim_moves import ABOVE, Mover
 
 from taskprog.tasks.block_stacking import Layout, random_layout
 from taskprog.tasks.table_top import CUBE_SIZE, TABLE_HEIGHT, Region
@@ -56,6 +56,16 @@ def test_the_held_object_is_knocked_out_and_lands_on_the_table(world: World) -> 
     assert not world.held(YELLOW)
     assert world.at_rest(YELLOW)
     assert TABLE.contains(tuple(world.positions()[YELLOW]))
+
+
+def test_what_still_stands_is_not_knocked_out(world: World) -> None:
+    world.reset("block_stacking", 1)
+    mover = Mover(world)
+    mover.pick(YELLOW)
+    lifted = world.positions()[YELLOW]
+    mover.go(lifted - [0.0, 0.0, ABOVE], 0.0)
+    with pytest.raises(Undisturbed, match="yellow is held, but not lifted yet"):
+        run(world, "knock_out")
 
 
 @pytest.mark.parametrize("cubes", [(RED, ORANGE), (RED, ORANGE, YELLOW, 3, 4)])

@@ -99,13 +99,30 @@ def test_others_come_while_the_hand_goes_for_something(kind: str) -> None:
 
 
 def test_it_is_tried_again_until_it_is_possible_and_then_no_more() -> None:
-    found, told = moments(KNOCK_OUT, 1, carries=1, possible=2, more=3)
-    assert found == [PLACE, PLACE + EACH, PLACE + 2 * EACH]
-    assert told == "knock_out happened"
+    found, told = moments(MOVE, 1, carries=1, possible=2, more=3)
+    assert found == [0, EACH, 2 * EACH]
+    assert told == "move_object happened"
+
+
+def test_what_is_not_lifted_yet_is_knocked_out_later_on_the_same_way() -> None:
+    world = World(possible=3)
+    disturber = Disturber(world.disturb, KNOCK_OUT, 0, 1)
+    for event in placement(0)[: PLACE + 1]:
+        disturber.on_event(event)
+    assert disturber.finish() == "knock_out happened"
+    assert len(world.asked) == 4
+
+
+def test_nothing_is_knocked_out_any_more_once_the_arm_has_arrived() -> None:
+    world = World(possible=10**9)
+    disturber = Disturber(world.disturb, KNOCK_OUT, 0, 1)
+    for event in placement(0):
+        disturber.on_event(event)
+    assert disturber.finish() == "not disturbed: nothing is held"
 
 
 def test_a_run_without_a_moment_says_so() -> None:
-    told = moments(KNOCK_OUT, 0, carries=1, possible=99, more=1)[1]
+    told = moments(MOVE, 0, carries=1, possible=99, more=1)[1]
     assert told == "not disturbed: nothing is held; nothing is held"
     assert Disturber(World().disturb, TOPPLE, 0, 3).finish() == "not disturbed: no such moment came"
 

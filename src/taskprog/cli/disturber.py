@@ -18,6 +18,7 @@ OF_FAMILY = {
     "order_fulfilment": (KNOCK_OUT, MOVE, ADD, BLIND),
 }
 BLIND_SECONDS = 3.0
+RETRY = 0.02  # seconds of wall time between tries to knock out what is not lifted yet
 ENDING = 120.0  # seconds of wall time that a disturbance may still take when the run is over
 
 # Asks the simulator for a disturbance (kind, seconds, seed); what it did, or ValueError: why it could not.
@@ -48,6 +49,7 @@ class Disturber:
         self._after = int(rng.integers(1, carries + 1)) if kind == TOPPLE else int(rng.integers(carries))
         self._grasps = 0
         self._placing = False  # the latest move was to where something is put
+        self._arrived = threading.Event()  # the latest move has ended
         self._thread: threading.Thread | None = None
         self.told = ""
         self.refusals: list[str] = []
@@ -56,6 +58,9 @@ class Disturber:
         """Take in the run's next event; returns at once."""
         if event.kind is EventKind.CALL and event.op == "move_to":
             self._placing = event.args[1] != GRASP_OFFSET
+            self._arrived.clear()
+        if event.kind is EventKind.OUTCOME and event.op == "move_to":
+            self._arrived.set()
         if _succeeded(event, "close_gripper"):
             self._grasps += 1
         if self.told or (self._thread is not None and self._thread.is_alive()):
@@ -75,10 +80,15 @@ class Disturber:
 
     def _run(self) -> None:
         seconds = BLIND_SECONDS if self._kind == BLIND else 0.0
-        try:
-            self.told = self._disturb(self._kind, seconds, self._seed)
-        except ValueError as error:
-            self.refusals.append(str(error))
+        while True:
+            try:
+                self.told = self._disturb(self._kind, seconds, self._seed)
+                return
+            except ValueError as error:
+                # A hand that starts on its way still has to lift what it holds.
+                if self._kind != KNOCK_OUT or self._arrived.wait(RETRY):
+                    self.refusals.append(str(error))
+                    return
 
     def finish(self) -> str:
         """Wait for a disturbance under way; what happened, or why nothing did."""
