@@ -12,6 +12,7 @@ import torch
 from oracle import perfect_output
 from torch import Tensor, nn
 
+from taskprog.cli.main import main
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.detection import Detection
 from taskprog.resources import share_dir
@@ -26,7 +27,7 @@ from taskprog.vision.network import GoodsNetwork, NetworkConfig
 from taskprog.vision.objective import TERMS, losses
 from taskprog.vision.relief import Relief
 from taskprog.vision.score import Score, add, new_scores, total, yaw_error
-from taskprog.vision.train import DetectorTraining, TrainConfig
+from taskprog.vision.train import RESUME, DetectorTraining, TrainConfig
 from taskprog_sim.goods_views import labelled_views
 
 SHIPPED = share_dir() / "models" / "detectors" / "goods"
@@ -157,6 +158,18 @@ def test_a_training_does_not_go_on_from_another_ones_state(examples: Examples, t
     elsewhere = DetectorTraining(SMALL, examples, threads=1, start=GoodsNetwork(SMALL.network))
     with pytest.raises(ValueError, match="start"):
         elsewhere.load_state(tmp_path)
+
+
+def test_an_unfinished_training_on_other_images_is_not_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / RESUME).touch()
+    kept = tmp_path / "examples" / "rgb.npy"
+    kept.parent.mkdir()
+    kept.touch()
+    assert main(["detector", "train", "--views", "1", "--steps", "1", "--output", str(tmp_path)]) != 0
+    assert "other images than seed 300, 1 views" in " ".join(capsys.readouterr().err.split())
+    assert kept.exists()
 
 
 def test_images_of_a_rendering_that_was_cut_short_are_not_learned_from(

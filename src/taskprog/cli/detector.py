@@ -84,10 +84,19 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _examples(config: TrainConfig, output: Path, bars: Progress) -> Examples:
-    """Rendered, or those that an interrupted training left."""
+    """Rendered, or those that an interrupted training left.
+
+    Raises:
+        CommandError: there is a training that learns from others, whose images would be lost.
+    """
     folder, name = output / EXAMPLES, f"seed {config.seed}, {config.views} views, {config.looks} looks"
     examples = load_examples(folder, name)
     if examples is None:
+        if (output / RESUME).exists():
+            raise CommandError(
+                f"{output / RESUME} belongs to a training with other images than {name}; go on with its "
+                "--seed and --views, choose another --output, or remove the file"
+            )
         bar = bars.add_task("rendering", total=config.views, status="")
         views = labelled_views(config.seed, config.views, config.looks, exact=False)
         shown = bars.track(views, task_id=bar)
