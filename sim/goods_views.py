@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -54,32 +58,21 @@ SIMULATOR_LIGHT = Light(LIGHT_DIRECTION, LIGHT_AMBIENT, LIGHT_DIFFUSE, LIGHT_SPE
 
 
 def labelled_views(
-    seed: int, count: int, looks: int, exact: bool, usual: bool = False
+    seed: int, count: int, looks: int, exact: bool, usual: bool = False, jobs: int = 1
 ) -> Iterator[LabelledView]:
-    """Images of random scenes; the same arguments give the same images.
+    """Images of random scenes; the same arguments give the same images, whatever ``jobs`` is.
 
     Args:
         count: of images.
         looks: images of one scene, with other light, camera, colours and poses of the arm.
         exact: know exactly which share of each good is seen, which takes twice as long; else about.
         usual: with the simulator's own light, camera, room and colours, and nothing but goods and containers.
+        jobs: processes that render.
     """
-    rng = np.random.default_rng(seed)
-    scene = RandomGoods()
-    try:
-        for number in range(count):
-            if number % looks == 0:
-                scene.build(rng, others=not usual)
-            scene.move(rng)
-            if usual:
-                camera, light, room = CameraModel.table_top(*CAMERA_SIZE), SIMULATOR_LIGHT, usual_backdrop
-            else:
-                scene.paint(rng)
-                camera, light = random_camera(rng), random_light(rng)
-                room = partial(backdrop, rng=rng)
-            yield _look(scene, camera, light, room(camera), exact)
-    finally:
-        scene.close()
+    scenes = range(-(-count // looks))
+    of_scene = partial(_views_of_scene, seed, looks=looks, exact=exact, usual=usual)
+    rendered = map(of_scene, scenes) if jobs == 1 else _side_by_side(of_scene, scenes, jobs)
+    yield from islice((view for views in rendered for view in views), count)
 
 
 def random_camera(rng: np.random.Generator) -> CameraModel:
@@ -109,6 +102,44 @@ def random_light(rng: np.random.Generator) -> Light:
         rng.uniform(0.0, 0.3),
         bool(rng.uniform() < 0.25),
     )
+
+
+def _views_of_scene(seed: int, number: int, looks: int, exact: bool, usual: bool) -> list[LabelledView]:
+    """The images of the scene with that number among those of ``seed``."""
+    rng = np.random.default_rng([seed, number])
+    scene = RandomGoods()
+    try:
+        scene.build(rng, others=not usual)
+        return [_view(scene, rng, exact, usual) for _ in range(looks)]
+    finally:
+        scene.close()
+
+
+def _side_by_side(
+    of_scene: Callable[[int], list[LabelledView]], scenes: range, jobs: int
+) -> Iterator[list[LabelledView]]:
+    """``map(of_scene, scenes)`` in other processes, never far ahead of what is taken: images are large."""
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        ahead: deque[Future[list[LabelledView]]] = deque()
+        try:
+            for number in scenes:
+                ahead.append(pool.submit(of_scene, number))
+                if len(ahead) > 2 * jobs:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _view(scene: RandomGoods, rng: np.random.Generator, exact: bool, usual: bool) -> LabelledView:
+    scene.move(rng)
+    if usual:
+        camera = CameraModel.table_top(*CAMERA_SIZE)
+        return _look(scene, camera, SIMULATOR_LIGHT, usual_backdrop(camera), exact)
+    scene.paint(rng)
+    camera, light = random_camera(rng), random_light(rng)
+    return _look(scene, camera, light, backdrop(camera, rng), exact)
 
 
 def _look(

@@ -19,11 +19,12 @@ from taskprog.resources import share_dir
 from taskprog.tasks.table_top import TABLE_HEIGHT
 from taskprog.vision.checkpoint import CheckpointError, save_network
 from taskprog.vision.detector import ObjectDetector
-from taskprog.vision.examples import Examples, load_examples, make_examples
+from taskprog.vision.examples import Examples, cell_grid, load_examples, make_examples
 from taskprog.vision.grid import STRIDE
-from taskprog.vision.labels import LabelledView
+from taskprog.vision.grouping import group
+from taskprog.vision.labels import CLASSES, LabelledView
 from taskprog.vision.measure import TEST_SEED, halved
-from taskprog.vision.network import GoodsNetwork, NetworkConfig
+from taskprog.vision.network import OFFSET, OUTPUTS, PIXELS, GoodsNetwork, NetworkConfig
 from taskprog.vision.objective import TERMS, losses
 from taskprog.vision.relief import Relief
 from taskprog.vision.score import Score, add, new_scores, total, yaw_error
@@ -67,6 +68,14 @@ def test_the_same_seed_gives_the_same_views(views: list[LabelledView]) -> None:
     again = next(labelled_views(SEED, 4, 2, exact=True))
     assert np.array_equal(again.rgb, views[0].rgb)
     assert np.array_equal(again.instance, views[0].instance)
+
+
+def test_views_are_the_same_whoever_renders_them(views: list[LabelledView]) -> None:
+    beside = list(labelled_views(SEED, 3, 2, exact=True, jobs=2))
+    assert len(beside) == 3
+    for one, other in zip(beside, views, strict=False):
+        assert np.array_equal(one.rgb, other.rgb)
+        assert [thing.seen for thing in one.things] == [thing.seen for thing in other.things]
 
 
 def test_labels_lie_where_the_camera_sees_their_things(views: list[LabelledView]) -> None:
@@ -113,6 +122,20 @@ def test_perfect_cells_become_the_things_that_are_there(
     assert np.percentile(score.yaw, 95) < math.radians(2)
 
 
+def test_a_good_seen_past_another_one_is_a_good_of_its_own() -> None:
+    """Nine cells of a brick beside sixteen of a duck, all of which see their middles at the same pixel."""
+    output = np.zeros((20, 20, OUTPUTS), np.float32)
+    output[..., 0] = 9.0
+    for label, rows, columns in (("duck", slice(4, 8), slice(4, 8)), ("lego", slice(4, 7), slice(8, 11))):
+        cells = output[rows, columns]
+        cells[..., 0], cells[..., CLASSES.index(label)] = 0.0, 9.0
+        v, u = cell_grid(20, 20)
+        cells[..., OFFSET.start] = (29.5 - u[:, columns]) / PIXELS
+        cells[..., OFFSET.start + 1] = (25.5 - v[rows]) / PIXELS
+    found = {CLASSES[one.label]: len(one.rows) for one in group(output)}
+    assert found == {"duck": 16, "lego": 9}
+
+
 def test_a_few_steps_of_training_help(examples: Examples) -> None:
     seen: list[float] = []
     training = DetectorTraining(SMALL, examples, threads=1)
@@ -146,6 +169,22 @@ def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path: Path) -> Non
     assert second.losses == whole.losses
     for name, value in whole.network.state_dict().items():
         assert torch.equal(second.network.state_dict()[name], value), name
+
+
+def test_a_training_does_not_depend_on_who_prepares_its_images(examples: Examples) -> None:
+    alone, helped = (DetectorTraining(SMALL, examples, threads=1, jobs=jobs) for jobs in (1, 2))
+    alone.run()
+    helped.run()
+    assert helped.losses == alone.losses
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_device_is_refused_before_anything_is_rendered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["detector", "train", "--device", "cuda", "--output", str(tmp_path / "new")]) != 0
+    assert "no CUDA device" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_training_does_not_go_on_from_another_ones_state(examples: Examples, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.progress import Progress, track
 
@@ -42,11 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--seed", type=int, default=default.seed, help="of scenes, weights and batches")
     training.add_argument("--views", type=positive, default=default.views, help="images to render")
     training.add_argument("--steps", type=positive, default=default.steps, help="gradient steps")
+    training.add_argument("--batch", type=positive, default=default.batch, help="images in a step")
     training.add_argument("--start", type=Path, help="folder of a detector that is trained on")
     training.add_argument("--threads", type=positive, default=1, help="torch's threads")
+    training.add_argument("--device", choices=("cpu", "cuda"), default=default.device, help="where to train")
     measuring = jobs.add_parser("evaluate", help="measure on unseen images")
     measuring.add_argument("--detector", type=Path, help="folder of the detector (default: the shipped one)")
     measuring.add_argument("--views", type=positive, default=1000, help="images")
+    for job in (training, measuring):
+        job.add_argument("--jobs", type=positive, default=1, help="processes that render and prepare images")
     measuring.add_argument(
         "--report",
         type=Path,
@@ -62,7 +67,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     console = Console()
-    config = TrainConfig(seed=options.seed, views=options.views, steps=options.steps)
+    config = TrainConfig(
+        options.seed, options.views, steps=options.steps, batch=options.batch, device=options.device
+    )
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise CommandError(
+            "--device cuda: torch finds no CUDA device here; leave it out to use the processor"
+        )
     if config.seed >= TEST_SEED:
         raise CommandError(f"seeds from {TEST_SEED} on are for evaluation; choose a smaller one")
     try:
@@ -71,19 +82,19 @@ def _train(options: argparse.Namespace) -> int:
     except CheckpointError as error:
         raise CommandError(str(error)) from error
     with progress_bars(console) as bars:
-        examples = _examples(config, options.output, bars)
-        training = DetectorTraining(config, examples, options.threads, start)
+        examples = _examples(config, options.output, options.jobs, bars)
+        training = DetectorTraining(config, examples, options.threads, start, options.jobs)
         _train_with_bar(training, options.output, bars, console)
     rounds.append({**asdict(config), "seconds": training.seconds})
     save_network(options.output, training.network, rounds)
     write_card(options.output, training.network, rounds)
     (options.output / RESUME).unlink(missing_ok=True)
     shutil.rmtree(options.output / EXAMPLES)
-    console.print(f"detector in {options.output}, trained in {training.seconds:.0f} s of CPU time")
+    console.print(f"detector in {options.output}, trained in {training.seconds:.0f} s")
     return 0
 
 
-def _examples(config: TrainConfig, output: Path, bars: Progress) -> Examples:
+def _examples(config: TrainConfig, output: Path, jobs: int, bars: Progress) -> Examples:
     """Rendered, or those that an interrupted training left.
 
     Raises:
@@ -98,7 +109,7 @@ def _examples(config: TrainConfig, output: Path, bars: Progress) -> Examples:
                 "--seed and --views, choose another --output, or remove the file"
             )
         bar = bars.add_task("rendering", total=config.views, status="")
-        views = labelled_views(config.seed, config.views, config.looks, exact=False)
+        views = labelled_views(config.seed, config.views, config.looks, exact=False, jobs=jobs)
         shown = bars.track(views, task_id=bar)
         examples = make_examples(shown, config.views, np.random.default_rng(config.seed), folder, name)
     return examples
@@ -129,10 +140,10 @@ def _train_with_bar(training: DetectorTraining, output: Path, bars: Progress, co
 def _evaluate(options: argparse.Namespace) -> int:
     console = Console()
     folder = options.detector or share_dir() / "models" / "detectors" / NAME
-    count = options.views
+    count, jobs = options.views, options.jobs
     sets = {
-        "random": labelled_views(TEST_SEED, count, 4, exact=True),
-        "usual": labelled_views(TEST_SEED + 1, count, 4, exact=True, usual=True),
+        "random": labelled_views(TEST_SEED, count, 4, exact=True, jobs=jobs),
+        "usual": labelled_views(TEST_SEED + 1, count, 4, exact=True, usual=True, jobs=jobs),
     }
     try:
         results = {

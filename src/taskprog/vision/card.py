@@ -26,14 +26,14 @@ def write_card(folder: Path, network: GoodsNetwork, rounds: Rounds) -> None:
     views = sum(one["views"] for one in rounds)
     scenes = sum(one["views"] // one["looks"] for one in rounds)
     steps = sum(one["steps"] for one in rounds)
-    seconds = sum(one["seconds"] for one in rounds)
+    spent = ", ".join(f"{one['seconds']:.0f} s on {one['device']}" for one in rounds)
     made = [
         f"Data: {views} images of {scenes} random scenes in PyBullet, rendered with random light, colours, "
         "camera, room and table, the arm in random poses or a hand before them; half of them at half the "
         "resolution; mirrored, and spoiled by blur, noise, exposure and compression while training, depth by "
         "noise and holes, or left out. No other images, no weights of others.",
-        f"{parameters} parameters; {steps} steps of {rounds[-1]['batch']} images; {seconds:.0f} s of CPU "
-        "time besides rendering. Repeatable on one machine with the same number of threads.",
+        f"{parameters} parameters; {steps} steps of {rounds[-1]['batch']} images; {spent}, "
+        "besides rendering. Repeatable on one machine with the same number of threads, on a processor.",
     ]
     limits = [
         "It knows the goods of pybullet_data and containers of four colours, seen from a few centimetres and "
@@ -43,7 +43,8 @@ def write_card(folder: Path, network: GoodsNetwork, rounds: Rounds) -> None:
     ]
     commands = [
         f"taskprog detector train --seed {one['seed']} --views {one['views']} --steps {one['steps']} "
-        f"--output out/{i}" + (f" --start out/{i - 1}" if i else "")
+        f"--batch {one['batch']} --device {one['device']} --output out/{i}"
+        + (f" --start out/{i - 1}" if i else "")
         for i, one in enumerate(rounds)
     ]
     text = [

@@ -27,12 +27,12 @@ from taskprog.vision.top_view import top_view
 
 Floats = NDArray[np.float64]
 
-MIN_CONFIDENCE = 0.5
+MIN_CONFIDENCE = 0.6
 SQUARE = ("lego", "jenga")  # rectangles as seen from above
 NOBODY = -1
 APART = 0.012  # metres: middles of two goods are not nearer
 ALONG = 0.35  # of a good's length: pieces of it may say that its middle is so far apart
-MIN_SEEN = 0.08  # share of a good; of less, little can be said
+MIN_SEEN = 0.15  # share of a good; of less, little can be said
 PIECES = 1.3  # pieces of one good together are seen as no more than that, as a share of it
 # Where middles of things may be: over the table, or a little beside it.
 REGION = Region((0.15, 1.05), (-0.70, 0.70), (TABLE_HEIGHT - 0.02, TABLE_HEIGHT + 0.45))

@@ -64,11 +64,14 @@ def group(output: Floats) -> list[Group]:
     best = scores.argmax(axis=2)
     v_axis, u_axis = cell_grid(*best.shape)
     found = []
-    rows, columns = np.nonzero((best > 0) & (best < FIRST_CONTAINER))
-    values = output[rows, columns]
-    votes = _votes(values, rows, columns, u_axis, v_axis)
-    peaks = _peaks(votes, best.shape)
-    if len(peaks):
+    # One category at a time: a good that is seen past another one has its middle at about the same pixel.
+    for label in range(GOODS.start, GOODS.stop):
+        rows, columns = np.nonzero(best == label)
+        values = output[rows, columns]
+        votes = _votes(values, rows, columns, u_axis, v_axis)
+        peaks = _peaks(votes, best.shape)
+        if not len(peaks):
+            continue
         apart = np.linalg.norm(votes[:, None] - peaks[None], axis=2)
         nearest = apart.argmin(axis=1)
         nearest[apart.min(axis=1) > RADIUS] = -1

@@ -38,7 +38,9 @@ def losses(output: Tensor, instance: Tensor, depth: Tensor, things: Tensor) -> T
     on = label > 0
     values = output.permute(0, 2, 3, 1)[on]
     truth, surface, of_good = truth[on], depth[on], good[on]
-    v, u = (torch.as_tensor(axis, dtype=torch.float32) for axis in cell_grid(rows, columns))
+    v, u = (
+        torch.as_tensor(axis, dtype=torch.float32, device=output.device) for axis in cell_grid(rows, columns)
+    )
     u, v = u.expand(rows, columns), v.expand(rows, columns)
     u, v = u.expand(batch, -1, -1)[on], v.expand(batch, -1, -1)[on]
     # Small things count nearly as much as large ones.

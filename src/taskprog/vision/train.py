@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
 
 from taskprog.files import written_whole
 from taskprog.vision import examples as row
@@ -39,6 +40,7 @@ class TrainConfig:
         views: images that are rendered; looks: of each scene.
         steps: gradient steps; batch: images in each.
         rate: peak learning rate; decay: of the weights.
+        device: that trains, as torch names it; on processors trainings repeat exactly.
     """
 
     seed: int = 300
@@ -48,6 +50,7 @@ class TrainConfig:
     batch: int = 8
     rate: float = 3e-3
     decay: float = 1e-3
+    device: str = "cpu"
     network: NetworkConfig = field(default_factory=NetworkConfig)
 
 
@@ -57,16 +60,22 @@ class DetectorTraining:
     Args:
         threads: of torch; with one, trainings repeat exactly.
         start: a network that is trained on; by default a new one.
+        jobs: processes that prepare images; with one, that is done between the steps.
 
     Attributes:
         step: gradient steps done.
         losses: the running mean of each of the losses ``TERMS``; empty before the first step.
         stopped: set it, from a signal handler or ``on_step``, to end ``run`` after the present step.
-        seconds: of CPU time spent in ``run``.
+        seconds: spent in ``run``.
     """
 
     def __init__(
-        self, config: TrainConfig, examples: Examples, threads: int, start: GoodsNetwork | None = None
+        self,
+        config: TrainConfig,
+        examples: Examples,
+        threads: int,
+        start: GoodsNetwork | None = None,
+        jobs: int = 1,
     ) -> None:
         torch.set_num_threads(threads)
         torch.manual_seed(config.seed)
@@ -75,17 +84,18 @@ class DetectorTraining:
         self.losses: list[float] = []
         self.stopped = False
         self.seconds = 0.0
-        self._examples = examples
-        self._rng = np.random.default_rng([config.seed, 1])
+        self._batches = _Batches(examples, config)
+        device = self._device = torch.device(config.device)
+        self._jobs = jobs
         network = start or GoodsNetwork(config.network)
-        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # What a training starts from decides what it leads to, and is not in its configuration.
+        self._origin = float(sum(p.detach().double().abs().sum() for p in network.parameters()))
+        self._network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         decayed = get_ema_multi_avg_fn(DECAY)  # type: ignore[no-untyped-call]
         self._average = AveragedModel(self._network, multi_avg_fn=decayed, use_buffers=True)
         parameters = self._network.parameters()
         self._optimizer = torch.optim.AdamW(parameters, config.rate, weight_decay=config.decay)
-        self._order: list[int] = []  # examples to be seen next
-        # What a training starts from decides what it leads to, and is not in its configuration.
-        self._origin = float(sum(p.detach().double().abs().sum() for p in self._network.parameters()))
+        self._shares = torch.tensor(SHARES, device=device)
 
     @property
     def network(self) -> GoodsNetwork:
@@ -94,26 +104,33 @@ class DetectorTraining:
 
     def run(self, on_step: Callable[[], None] = lambda: None) -> None:
         """Train up to the configured number of steps, or until ``stopped``."""
-        began, before = time.process_time(), self.seconds
+        began, before = time.monotonic(), self.seconds
         self._network.train()
         self.stopped = False
-        while self.step < self.config.steps and not self.stopped:
-            self._train_step()
-            self.seconds = before + time.process_time() - began
+        steps = range(self.step, self.config.steps)
+        for batch in DataLoader(
+            self._batches,
+            batch_size=None,
+            sampler=steps,
+            num_workers=self._jobs if self._jobs > 1 else 0,
+            pin_memory=self._device.type != "cpu",
+        ):
+            self._train_step([part.to(self._device, non_blocking=True) for part in batch])
+            self.seconds = before + time.monotonic() - began
             on_step()
+            if self.stopped:
+                break
 
-    def _train_step(self) -> None:
+    def _train_step(self, batch: list[Tensor]) -> None:
         config = self.config
         for group in self._optimizer.param_groups:
             group["lr"] = config.rate * _pace(self.step, config.steps)
-        while len(self._order) < config.batch:
-            self._order += self._rng.permutation(len(self._examples)).tolist()
-        chosen, self._order = self._order[: config.batch], self._order[config.batch :]
-        images, heights, instance, depth, things = _batch(self._examples, chosen, self._rng)
-        with quick():
+        rgb, heights, instance, depth, things = batch
+        images = rgb.permute(0, 3, 1, 2).float() / 255  # channels last
+        with quick(self._device):
             output = self._network(images, heights)
-        terms = losses(output, instance, depth, things)
-        loss: Tensor = (terms * torch.tensor(SHARES)).sum()
+        terms = losses(output, instance.long(), depth, things)
+        loss: Tensor = (terms * self._shares).sum()
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), 5.0)
@@ -133,8 +150,6 @@ class DetectorTraining:
                     "network": self._network.state_dict(),
                     "average": self._average.state_dict(),
                     "optimizer": self._optimizer.state_dict(),
-                    "rng": self._rng.bit_generator.state,
-                    "order": self._order,
                     "step": self.step,
                     "losses": self.losses,
                     "seconds": self.seconds,
@@ -151,7 +166,7 @@ class DetectorTraining:
         path = folder / RESUME
         if not path.exists():
             return False
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location=self._device, weights_only=True)
         if state["config"] != self._described:
             raise ValueError(
                 f"{path} belongs to a training with another configuration or start; use that one, or remove "
@@ -160,9 +175,7 @@ class DetectorTraining:
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._rng.bit_generator.state = state["rng"]
-        self._order, self.step = state["order"], state["step"]
-        self.losses, self.seconds = state["losses"], state["seconds"]
+        self.step, self.losses, self.seconds = state["step"], state["losses"], state["seconds"]
         return True
 
     @property
@@ -178,9 +191,24 @@ def _pace(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
 
 
-def _batch(
-    examples: Examples, chosen: list[int], rng: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+class _Batches(Dataset[tuple[Tensor, ...]]):
+    """What each step learns from, which is the same whoever prepares it, and when."""
+
+    def __init__(self, examples: Examples, config: TrainConfig) -> None:
+        self._examples, self._config = examples, config
+
+    def __getitem__(self, step: int) -> tuple[Tensor, ...]:
+        config, count = self._config, len(self._examples)
+        first, end = step * config.batch, (step + 1) * config.batch
+        # All are seen once in each turn, in an order of its own.
+        turns = range(first // count, -(-end // count))
+        orders = [np.random.default_rng([config.seed, 2, turn]).permutation(count) for turn in turns]
+        chosen = np.concatenate(orders)[first - turns[0] * count :][: config.batch]
+        return _batch(self._examples, chosen.tolist(), np.random.default_rng([config.seed, 1, step]))
+
+
+def _batch(examples: Examples, chosen: list[int], rng: np.random.Generator) -> tuple[Tensor, ...]:
+    """Images (B, h, w, 3) uint8, and heights, instances, depths and things of them; see ``Examples``."""
     images, reliefs, instances, depths, things = [], [], [], [], []
     for i in chosen:
         rgb, instance, depth = examples.rgb[i], examples.instance[i], examples.depth[i]
@@ -206,11 +234,5 @@ def _batch(
         instances.append(instance)
         depths.append(depth)
         things.append(table)
-    shown = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
-    return (
-        shown.contiguous(memory_format=torch.channels_last),
-        torch.from_numpy(np.stack(reliefs)),
-        torch.from_numpy(np.stack(instances)).long(),
-        torch.from_numpy(np.stack(depths)),
-        torch.from_numpy(np.stack(things)),
-    )
+    parts = (images, reliefs, instances, depths, things)
+    return tuple(torch.from_numpy(np.stack(part)) for part in parts)
