@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2")
@@ -17,31 +18,30 @@ from ros_world import RosWorld
 from sawyer_ntp.action import ExecuteTask
 
 from taskprog.cli import evaluate_physics
-from taskprog.cli.client import StackClient
+from taskprog.cli.client import StackClient, video_specification
 from taskprog.cli.disturber import MOVE, TOPPLE
-from taskprog.cli.evaluate_physics import (
+from taskprog.cli.evaluate_physics import Episode, Physics, figures, run_episodes
+from taskprog.cli.failures import (
     DROPPED,
     PERCEPTION,
     ROBOT,
     TIMEOUT,
     TOPPLED,
-    WRONG_DECISION,
     WRONG_PICK,
-    Episode,
-    Physics,
+    WRONG_PLACE,
     cause_of_failure,
-    figures,
     moves,
-    run_episodes,
 )
 from taskprog.cli.main import main
 from taskprog.cli.record import record_video
 from taskprog.cli.stack import StackOptions
 from taskprog.cli.supervisor import Supervisor
-from taskprog.machine import Event, EventKind, RunCode
+from taskprog.machine import Decision, Event, EventKind, Frame, PlannerError, RunCode, Scope
 from taskprog.nodes.simulator import SimulatorNode
-from taskprog.nodes.specification import NPI
+from taskprog.nodes.specification import NPI, read_specification
+from taskprog.tasks.conditions import Disturbances, WorldNoise
 from taskprog.tasks.families import FAMILIES
+from taskprog.tasks.faults import PLANNER_ERROR, WRONG_PROGRAM, WRONG_SCOPE, Kept
 
 FAMILY = FAMILIES["block_stacking"]
 TASK = FAMILY.parse("2>6")  # yellow on purple
@@ -65,11 +65,20 @@ def test_moves_are_read_from_the_calls() -> None:
     ]
 
 
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of ``TASK``."""
+    path = tmp_path_factory.mktemp("film") / "task.mp4"
+    record_video(TASK, 5, "hand", path)
+    return path
+
+
 @pytest.mark.parametrize(
     ("events", "code", "cause", "detail"),
     [
         (RIGHT, RunCode.NO_OBSERVATION, PERCEPTION, "ended with NO_OBSERVATION"),
         (RIGHT, ExecuteTask.Result.BAD_SPECIFICATION, PERCEPTION, "ended with BAD_SPECIFICATION"),
+        (RIGHT, RunCode.PLANNER_ERROR, PLANNER_ERROR, "ended with PLANNER_ERROR"),
         (
             calls(("yellow", 0.0), outcome="COLLISION"),
             RunCode.PRIMITIVE_FAILED,
@@ -84,36 +93,56 @@ def test_moves_are_read_from_the_calls() -> None:
             DROPPED,
             "and not put right before the end",
         ),
-        # No such video can be read, so what was done wrong is perception's fault.
-        (
-            calls(("yellow", 0.0), ("red", 0.045)),
-            RunCode.RETURNED,
-            PERCEPTION,
-            "video misread: yellow taken to red",
-        ),
+        (calls(("yellow", 0.0), ("red", 0.045)), RunCode.RETURNED, WRONG_PLACE, "yellow taken to red"),
+        (calls(("red", 0.0), ("purple", 0.045)), RunCode.RETURNED, WRONG_PICK, "red taken to purple"),
     ],
 )
-def test_the_first_thing_that_went_wrong(
-    events: list[Event], code: int, cause: str, detail: str, tmp_path: Path
-) -> None:
+def test_the_first_thing_that_went_wrong(events: list[Event], code: int, cause: str, detail: str) -> None:
+    """Of a task that was told in words, so that there is nothing to judge decisions by."""
+    assert cause_of_failure(FAMILY, TASK, events, int(code)) == (cause, detail)
+
+
+def test_a_misread_video_comes_before_all_that_follows_from_it(film: Path, tmp_path: Path) -> None:
+    events = calls(("yellow", 0.0), ("red", 0.045))
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
-    assert cause_of_failure(FAMILY, TASK, events, int(code), broken) == (cause, detail)
+    cause, detail = cause_of_failure(FAMILY, TASK, events, int(RunCode.RETURNED), broken)
+    assert (cause, detail.partition(":")[0]) == (PERCEPTION, "video misread")
+    other = FAMILY.parse("2>1")
+    assert cause_of_failure(FAMILY, other, events, int(RunCode.RETURNED), film) == (
+        PERCEPTION,
+        "video misread: yellow to purple",
+    )
 
 
-def test_what_was_read_rightly_was_decided_wrongly(tmp_path: Path) -> None:
-    film = tmp_path / "task.mp4"
-    record_video(TASK, 5, "hand", film)
-    other_place = calls(("yellow", 0.0), ("red", 0.045))
-    assert cause_of_failure(FAMILY, TASK, other_place, int(RunCode.RETURNED), film) == (
-        WRONG_DECISION,
-        "yellow taken to red",
+@pytest.mark.parametrize(
+    ("chosen", "cause", "detail"),
+    [
+        (lambda d: replace(d, call=None, end=True), WRONG_PROGRAM, "block_stacking: returned too early"),
+        (lambda d: replace(d, scope=Scope(0, 1)), WRONG_SCOPE, "block_stacking: pick_and_place sees no one"),
+        (lambda d: PlannerError("lost"), PLANNER_ERROR, ""),
+        (lambda d: d, ROBOT, "ended with PRIMITIVE_FAILED, the last primitive with COLLISION"),
+    ],
+    ids=["returned too early", "scope", "planner error", "decided rightly"],
+)
+def test_a_decision_that_is_not_the_experts_comes_before_what_it_led_to(
+    film: Path, chosen: Callable[[Decision], Decision | PlannerError], cause: str, detail: str
+) -> None:
+    """The first decision of a run that ended because the arm met something."""
+    task = FAMILY.parse("2>6")
+    video = read_specification(video_specification(film.read_bytes(), str(task)), FAMILY)
+    world = FAMILY.world(task, np.random.default_rng(0), WorldNoise(0.0, 0.0), Disturbances())
+    expert = FAMILY.expert(task)
+    expert.begin(video)
+    root = Frame(FAMILY.library[FAMILY.library.root], video.whole)
+    seen = world.observe()
+    kept: Kept = [(root, seen, chosen(expert.decide(root, seen)))]
+    events = calls(("yellow", 0.0), outcome="COLLISION")
+    found, told = cause_of_failure(
+        FAMILY, task, events, int(RunCode.PRIMITIVE_FAILED), film, (FAMILY.library, kept)
     )
-    other_thing = calls(("red", 0.0), ("purple", 0.045))
-    assert cause_of_failure(FAMILY, TASK, other_thing, int(RunCode.RETURNED), film) == (
-        WRONG_PICK,
-        "red taken to purple",
-    )
+    assert found == cause
+    assert told.startswith(detail)
 
 
 DONE = Episode("2>6", 0, True, "", "", (), 4, 20.0, 9.0, right=1)
@@ -170,7 +199,9 @@ def test_a_refused_reset_is_a_failed_episode_and_the_next_task_is_tried(
     ros.add(SimulatorNode(context=ros.context, parameter_overrides=overrides))
 
     @contextmanager
-    def running(options: StackOptions, on_event: object) -> Iterator[tuple[Supervisor, StackClient]]:
+    def running(
+        options: StackOptions, on_event: object, on_decision: object
+    ) -> Iterator[tuple[Supervisor, StackClient]]:
         with Supervisor((), tmp_path) as supervisor, StackClient() as client:
             yield supervisor, client
 

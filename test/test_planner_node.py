@@ -17,6 +17,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2")
 from rclpy.parameter import Parameter
 from ros_world import TIMEOUT, RosWorld, wait_until
 from sawyer_ntp.action import ExecuteTask
+from sawyer_ntp.msg import Decision as DecisionMessage
 from sawyer_ntp.msg import TaskSpecification, TraceDescription, TraceEvent
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header, String
@@ -26,6 +27,7 @@ from taskprog.cli.record import record_video
 from taskprog.machine import CancelToken, OutcomeCode, RunCode
 from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import ActionCancelled, ActionRejected, call_action, wait_for_server
+from taskprog.nodes.decision_messages import decision_from_message
 from taskprog.nodes.executor import ExecutorNode
 from taskprog.nodes.kinematic_cell import KinematicCell
 from taskprog.nodes.loopback_robot import LoopbackRobotNode
@@ -34,6 +36,7 @@ from taskprog.nodes.planner import PlannerNode
 from taskprog.nodes.qos import CAMERA, EVERY_EVENT, LATCHED
 from taskprog.nodes.ros_domain import PERCEPTION
 from taskprog.nodes.sensor_messages import camera_info_message, image_message
+from taskprog.nodes.specification import read_specification
 from taskprog.perception.camera import CameraModel
 from taskprog.planners.ntp.planner import CheckpointError
 from taskprog.tasks.block_stacking import (
@@ -45,6 +48,7 @@ from taskprog.tasks.block_stacking import (
 )
 from taskprog.tasks.called import TASK_SEED
 from taskprog.tasks.family import TRAIN
+from taskprog.tasks.faults import WRONG_ARGUMENT, Fault, first_fault
 
 TASK = next(task for task in generate_tasks(seed=3, n=50, half="test") if len(task.steps) == 2)
 # One that the shipped NPI was trained on.
@@ -100,11 +104,13 @@ class Cell:
         ros.add(self.planner)
         self.node = ros.node("client")
         self.events: list[TraceEvent] = []
+        self.decisions: list[DecisionMessage] = []
         self.descriptions: list[TraceDescription] = []
         self.markers: list[MarkerArray] = []
         self.reasons: list[str] = []
         self._watchers: list[Callable[[TraceEvent], None]] = []
         self.node.create_subscription(TraceEvent, "trace", self._on_event, EVERY_EVENT)
+        self.node.create_subscription(DecisionMessage, "decisions", self.decisions.append, EVERY_EVENT)
         self.node.create_subscription(
             TraceDescription, "trace_description", self.descriptions.append, LATCHED
         )
@@ -114,7 +120,7 @@ class Cell:
         )
         self.client = ActionClient(self.node, ExecuteTask, "execute_task")
         wait_for_server(self.client, TIMEOUT)
-        topics = ("trace", "trace_markers", "execute_task/rejected")
+        topics = ("trace", "trace_markers", "decisions", "execute_task/rejected")
         wait_until(lambda: all(self.node.count_publishers(t) for t in topics), "the planner's topics")
 
     def _on_event(self, event: TraceEvent) -> None:
@@ -178,6 +184,22 @@ def test_a_video_goes_in_and_the_task_is_done(ros: RosWorld, video: bytes) -> No
     assert cell.descriptions[-1].task == str(TASK)
     assert {e.goal_id for e in cell.events} == {cell.descriptions[-1].goal_id}
     wait_until(lambda: bool(cell.markers), "markers")
+    wait_until(lambda: len(cell.decisions) == result.steps, "all decisions")
+    assert [decision.index for decision in cell.decisions] == list(range(result.steps))
+    assert {d.goal_id for d in cell.decisions} == {cell.descriptions[-1].goal_id}
+    assert fault_of(cell.decisions, video) is None
+    first_move = next(d for d in cell.decisions if d.op == "move_to")
+    first_move.op_args[0] = next(name for name in first_move.objects if name != first_move.op_args[0])
+    fault = fault_of(cell.decisions, video)
+    assert fault is not None
+    assert (fault.cause, fault.detail) == (WRONG_ARGUMENT, "pick: move_to with another object")
+
+
+def fault_of(decisions: list[DecisionMessage], video: bytes) -> Fault | None:
+    """What the expert of ``TASK`` says of decisions that came over the topic."""
+    family = BlockStacking()
+    kept = [decision_from_message(decision, family.library) for decision in decisions]
+    return first_fault(family.expert(TASK), family.library, read_specification(film(video), family), kept)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from rclpy.context import Context
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from sawyer_ntp.action import ExecuteTask
-from sawyer_ntp.msg import TaskSpecification, TraceEvent
+from sawyer_ntp.msg import Decision, TaskSpecification, TraceEvent
 from sawyer_ntp.srv import CheckTask, Disturb, ResetScene, Step
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -33,9 +33,18 @@ PLANNER = "planner"
 
 
 class StackClient:
-    """Talks to the stack in a namespace; a context manager with its own ROS context and thread."""
+    """Talks to the stack in a namespace; a context manager with its own ROS context and thread.
 
-    def __init__(self, namespace: str = "", on_event: Callable[[Event], None] | None = None):
+    Args:
+        on_event, on_decision: called with what the planner tells of a run, in threads of the client's own.
+    """
+
+    def __init__(
+        self,
+        namespace: str = "",
+        on_event: Callable[[Event], None] | None = None,
+        on_decision: Callable[[Decision], None] | None = None,
+    ):
         self._context = Context()
         rclpy.init(context=self._context)
         self.node: Node = rclpy.create_node("taskprog_client", context=self._context, namespace=namespace)
@@ -49,6 +58,8 @@ class StackClient:
         self._forget = self.node.create_client(Trigger, "perception/forget", callback_group=group)
         self._check = self.node.create_client(CheckTask, "simulator/check_task", callback_group=group)
         self.node.create_subscription(TraceEvent, "trace", self._on_trace, EVERY_EVENT)
+        if on_decision is not None:
+            self.node.create_subscription(Decision, "decisions", on_decision, EVERY_EVENT)
         self.node.create_subscription(
             String, "execute_task/rejected", self._on_rejected, EVERY_EVENT, callback_group=group
         )

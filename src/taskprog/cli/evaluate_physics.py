@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,21 +19,23 @@ from typing import Any
 
 from rich.progress import Progress
 from sawyer_ntp.action import ExecuteTask
+from sawyer_ntp.msg import Decision
 
 from taskprog.cli.client import StackClient, video_specification, words_specification
 from taskprog.cli.disturber import Disturber, kind_of
 from taskprog.cli.episode_log import EpisodeLog, policy_hash
+from taskprog.cli.failures import ROBOT, cause_of_failure
 from taskprog.cli.record import record_video
 from taskprog.cli.stack import StackOptions, running, task_limits
 from taskprog.cli.supervisor import NodeDied, random_domains
-from taskprog.machine import CancelToken, Event, EventKind, OutcomeCode, RunCode, Trace
+from taskprog.machine import CancelToken, Event, Trace
 from taskprog.nodes.call import ActionError
 from taskprog.nodes.convert import from_stamp
-from taskprog.nodes.specification import NTP, SpecificationError, read_specification
+from taskprog.nodes.decision_messages import decision_from_message
+from taskprog.nodes.specification import NTP
+from taskprog.planners.ntp.checkpoint import load_policy
 from taskprog.resources import shipped
-from taskprog.tasks.block_stacking import demonstrated_steps
 from taskprog.tasks.called import by_call
-from taskprog.tasks.carrying import GRASP_OFFSET, steps_into
 from taskprog.tasks.evaluation import wilson
 from taskprog.tasks.family import Family, Task
 
@@ -41,14 +43,6 @@ STABLE_FOR = 2.0  # seconds of simulated time
 LOOK = 0.5  # seconds of wall time between two looks at what other processes have done
 SETTLE = 1.0  # seconds of simulated time after a reset, for the cameras to see the new layout
 VIDEO_LAYOUT_OFFSET = 100_000
-
-# Why an episode failed; the first that applies.
-WRONG_PICK = "wrong pick"  # moved something that the task does not move
-WRONG_DECISION = "wrong decision"  # put something where the task does not want it, or stopped too early
-TIMEOUT = "timeout"  # the program did not return by itself
-DROPPED, TOPPLED = "dropped", "toppled"  # and was not put right before the program returned
-PERCEPTION, ROBOT = "perception", "robot"
-CAUSES = (WRONG_DECISION, WRONG_PICK, DROPPED, TOPPLED, PERCEPTION, TIMEOUT, ROBOT)
 
 
 class ResetRefused(RuntimeError):
@@ -60,7 +54,7 @@ class Episode:
     """One task tried.
 
     Attributes:
-        cause: one of ``CAUSES``, or empty on success; ``detail`` says more of it.
+        cause: see ``failures``; empty on success; ``detail`` says more of it.
         failed: relations that do not hold; ``right`` of them do, ``wrong`` things are in a wrong container.
         asked: the kind of disturbance that there was to be, one of ``disturber.KINDS``; empty if none.
         disturbed: whether it came; ``disturbance`` says what happened, or why nothing did.
@@ -115,11 +109,15 @@ class Physics:
         return int(getattr(self.family, "objects", 0))
 
     @property
+    def policy(self) -> Path:
+        """Folder of the policy."""
+        name = self.family.name if self.planner == NTP else by_call(self.family.name)
+        return Path(self.checkpoint) if self.checkpoint else shipped(name)
+
+    @property
     def settings(self) -> dict[str, Any]:
         """All that an episode depends on besides its task."""
-        name = self.family.name if self.planner == NTP else by_call(self.family.name)
-        folder = Path(self.checkpoint) if self.checkpoint else shipped(name)
-        own = {"family": repr(self.family), "policy": policy_hash(folder), "world": "physics"}
+        own = {"family": repr(self.family), "policy": policy_hash(self.policy), "world": "physics"}
         chosen = {"seed": self.seed, "actor": self.actor, "planner": self.planner, "disturb": self.disturb}
         return own | chosen
 
@@ -214,7 +212,7 @@ def _episodes(physics: Physics, pending: Sequence[tuple[Task, int]], run: _Liste
         checkpoint=physics.checkpoint,
         objects=physics.objects,
     )
-    with running(options, run.on_event) as (supervisor, client):
+    with running(options, run.on_event, run.decisions.append) as (supervisor, client):
         for task, seed in list(pending):
             supervisor.check()
             video = None
@@ -226,10 +224,11 @@ def _episodes(physics: Physics, pending: Sequence[tuple[Task, int]], run: _Liste
 
 
 class _Listener:
-    """Keeps a run's events, and hands them on to its disturber."""
+    """Keeps a run's events and decisions, and hands events on to its disturber."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.decisions: list[Decision] = []
         self.disturber: Disturber | None = None
 
     def on_event(self, event: Event) -> None:
@@ -257,6 +256,7 @@ def _episode(
         specification = video_specification(video.read_bytes(), str(task))
     limits = task_limits(physics.objects)
     run.events.clear()
+    run.decisions.clear()
     kind = kind_of(physics.disturb, seed - physics.seed)
     run.disturber = Disturber(client.disturb, kind, seed, len(task.named)) if kind else None
     result = client.execute(
@@ -275,7 +275,13 @@ def _episode(
     success = bool(verdict.success) and result.error_code == ExecuteTask.Result.SUCCEEDED
     cause, detail = "", ""
     if not success:
-        cause, detail = cause_of_failure(physics.family, task, list(run.events), result.error_code, video)
+        made = None
+        if physics.planner == NTP:
+            _, library = load_policy(physics.policy, physics.family)
+            made = library, [decision_from_message(message, library) for message in run.decisions]
+        cause, detail = cause_of_failure(
+            physics.family, task, list(run.events), result.error_code, video, made
+        )
     return Episode(
         task=str(task),
         seed=seed,
@@ -332,61 +338,3 @@ def figures(episodes: Sequence[Episode]) -> dict[str, Any]:
 def _share(episodes: Sequence[Episode]) -> dict[str, Any]:
     successes = sum(episode.success for episode in episodes)
     return {"n": len(episodes), "successes": successes, "interval": wilson(successes, len(episodes))}
-
-
-def cause_of_failure(
-    family: Family, task: Task, events: Sequence[Event], code: int, video: Path | None
-) -> tuple[str, str]:
-    """The first thing that went wrong, as one of ``CAUSES``, and more of it in words."""
-    ended = f"ended with {_named(code)}"
-    if code in (ExecuteTask.Result.BAD_SPECIFICATION, RunCode.NO_OBSERVATION):
-        return PERCEPTION, ended
-    if code == RunCode.PLANNER_ERROR:
-        return (WRONG_DECISION if _read_rightly(family, task, video) else PERCEPTION), ended
-    if code in (RunCode.ROBOT_STOPPED, RunCode.PRIMITIVE_FAILED, RunCode.CANCELLED):
-        failed = [e.outcome for e in events if e.kind is EventKind.OUTCOME]
-        return ROBOT, f"{ended}, the last primitive with {failed[-1]}" if failed else ended
-    wanted = set(task.named)
-    for picked, placed in moves(events):
-        if (picked, placed) not in wanted:
-            what = f"{picked} taken to {placed}"
-            if not _read_rightly(family, task, video):
-                return PERCEPTION, f"video misread: {what}"
-            return (WRONG_DECISION if picked in {a for a, _ in wanted} else WRONG_PICK), what
-    if any(e.outcome == OutcomeCode.NOTHING_HELD.name for e in events):
-        return DROPPED, "and not put right before the end"
-    if code in (RunCode.STEP_BUDGET, RunCode.TIME_BUDGET, RunCode.DEPTH_BUDGET):
-        return TIMEOUT, ended
-    return TOPPLED, "put in its place, and not there in the end"
-
-
-def _named(code: int) -> str:
-    """The name of an error code of ``ExecuteTask``, most of which are codes of runs."""
-    return RunCode(code).name if code in set(RunCode) else "BAD_SPECIFICATION"
-
-
-def moves(events: Iterable[Event]) -> Iterator[tuple[str, str]]:
-    """Which object a run put on which, in order, read from its calls of ``move_to``."""
-    picked = ""
-    for event in events:
-        if event.kind is EventKind.CALL and event.op == "move_to":
-            name, height = str(event.args[0]), float(event.args[1])
-            if height == GRASP_OFFSET:
-                picked = name
-            else:
-                yield picked, name
-
-
-def _read_rightly(family: Family, task: Task, video: Path | None) -> bool:
-    if video is None:
-        return True  # there was nothing to read
-    try:
-        demonstration = read_specification(video_specification(video.read_bytes(), str(task)), family)
-    except SpecificationError:
-        return False
-    shown = (
-        steps_into(demonstration, family.receptacles)
-        if family.receptacles
-        else demonstrated_steps(demonstration)
-    )
-    return shown == task.named

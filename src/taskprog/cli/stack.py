@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sawyer_ntp.msg import Decision
+
 from taskprog.cli.client import StackClient
 from taskprog.cli.supervisor import NodeSpec, Supervisor, Value, isolated_environment
 from taskprog.machine import Event
@@ -87,7 +89,9 @@ def nodes(options: StackOptions) -> list[NodeSpec]:
 
 @contextmanager
 def running(
-    options: StackOptions, on_event: Callable[[Event], None] | None = None
+    options: StackOptions,
+    on_event: Callable[[Event], None] | None = None,
+    on_decision: Callable[[Decision], None] | None = None,
 ) -> Iterator[tuple[Supervisor, StackClient]]:
     """Start the stack and wait until it takes goals; everything is stopped on the way out.
 
@@ -98,7 +102,7 @@ def running(
     os.environ.update(isolated_environment())
     with (
         Supervisor(nodes(options), options.folder / "logs") as supervisor,
-        StackClient("", on_event) as client,
+        StackClient("", on_event, on_decision) as client,
     ):
         client.wait_ready(READY_TIMEOUT, supervisor.check)
         yield supervisor, client

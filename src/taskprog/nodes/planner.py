@@ -1,14 +1,15 @@
 """Node ``planner``: does what a task video shows, or words say (action ``execute_task``), and publishes the
-trace."""
+trace and its decisions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rclpy.node import Node
 from sawyer_ntp.action import ExecuteTask
+from sawyer_ntp.msg import Decision as DecisionMessage
 from sawyer_ntp.msg import TraceDescription, TraceEvent
 from std_msgs.msg import String
 from visualization_msgs.msg import MarkerArray
@@ -17,16 +18,23 @@ from taskprog.machine import (
     Budget,
     Call,
     CancelToken,
+    Decision,
     Demonstration,
     Event,
     EventKind,
+    Frame,
     Machine,
+    Observation,
     ObservationError,
+    Planner,
+    PlannerError,
     RunCode,
     RunResult,
+    TaskSpecification,
     Trace,
 )
 from taskprog.nodes.convert import to_duration
+from taskprog.nodes.decision_messages import Made, decision_message
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
 from taskprog.nodes.markers import TraceMarkers
 from taskprog.nodes.parameters import declare
@@ -79,6 +87,7 @@ class PlannerNode(Node):
         self._monitor = HeartbeatMonitor(self, (EXECUTOR, PERCEPTION))
         self._domain = RosDomain(self, self._monitor, family)
         self._trace_publisher = self.create_publisher(TraceEvent, "trace", EVERY_EVENT)
+        self._decision_publisher = self.create_publisher(DecisionMessage, "decisions", EVERY_EVENT)
         self._description_publisher = self.create_publisher(TraceDescription, "trace_description", LATCHED)
         self._marker_publisher = self.create_publisher(MarkerArray, "trace_markers", LATCHED)
         self._rejected_publisher = self.create_publisher(String, "execute_task/rejected", EVERY_EVENT)
@@ -120,7 +129,8 @@ class PlannerNode(Node):
             retries=RETRIES,
         )
         policy = self._policies[goal.planner]
-        machine = Machine(policy.library, self._domain, policy.planner, budget)
+        planner = _Told(policy.planner, self._decision_publisher.publish, feedback.goal_id)
+        machine = Machine(policy.library, self._domain, planner, budget)
         run_ = _Run(self, machine, goal, specification, feedback)
         try:
             self._domain.begin()
@@ -146,6 +156,34 @@ class PlannerNode(Node):
         self._server.close()
         self._policies.close()
         super().destroy_node()
+
+
+class _Told:
+    """A planner that passes on another's decisions and tells of each."""
+
+    def __init__(self, planner: Planner, tell: Callable[[DecisionMessage], None], goal_id: str) -> None:
+        self._planner = planner
+        self._tell = tell
+        self._goal_id = goal_id
+        self._decisions = 0
+
+    def begin(self, specification: TaskSpecification) -> None:
+        """See ``taskprog.machine.machine.Planner``."""
+        self._planner.begin(specification)
+
+    def decide(self, frame: Frame, observation: Observation) -> Decision:
+        """See ``taskprog.machine.machine.Planner``."""
+        try:
+            decision = self._planner.decide(frame, observation)
+        except PlannerError as error:
+            self._made((frame, observation, error))
+            raise
+        self._made((frame, observation, decision))
+        return decision
+
+    def _made(self, made: Made) -> None:
+        self._tell(decision_message(made, self._goal_id, self._decisions))
+        self._decisions += 1
 
 
 class _Run:

@@ -48,7 +48,7 @@ def event_message(
         depth=event.depth,
         caller=event.caller,
         op=event.op,
-        args=[_argument_text(a) for a in event.args],
+        args=[argument_text(a) for a in event.args],
         scope_start=event.scope.start,
         scope_stop=event.scope.stop,
         outcome=event.outcome,
@@ -82,7 +82,7 @@ def event_from_message(message: TraceEvent) -> Event:
         message.depth,
         message.caller,
         message.op,
-        tuple(_argument(text) for text in message.args),
+        tuple(argument(text) for text in message.args),
         Scope(message.scope_start, message.scope_stop),
         message.outcome,
         message.message,
@@ -146,15 +146,21 @@ def seen_objects(message: DetectedObjects) -> list[SeenObject]:
     ]
 
 
-def _argument_text(value: str | float) -> str:
+def argument_text(value: str | float) -> str:
+    """An argument of a call as a message carries it.
+
+    Raises:
+        ValueError: an object's name reads as a number, and would not come back as a name.
+    """
     if isinstance(value, float):
         return repr(value)
-    if isinstance(_argument(value), float):
+    if isinstance(argument(value), float):
         raise ValueError(f"an object may not be called {value!r}: it reads as a number")
     return value
 
 
-def _argument(text: str) -> str | float:
+def argument(text: str) -> str | float:
+    """The inverse of ``argument_text``."""
     with suppress(ValueError):
         return float(text)
     return text
