@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.progress import Progress, track
 
@@ -23,7 +22,7 @@ from taskprog.vision.examples import Examples, load_examples, make_examples
 from taskprog.vision.measure import TEST_SEED, measure
 from taskprog.vision.objective import TERMS
 from taskprog.vision.report import write_report
-from taskprog.vision.train import RESUME, DetectorTraining, TrainConfig
+from taskprog.vision.train import RESUME, DetectorTraining, TrainConfig, check_device
 from taskprog_sim.goods_views import labelled_views
 
 NAME = "goods"
@@ -70,16 +69,13 @@ def _train(options: argparse.Namespace) -> int:
     config = TrainConfig(
         options.seed, options.views, steps=options.steps, batch=options.batch, device=options.device
     )
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise CommandError(
-            "--device cuda: torch finds no CUDA device here; leave it out to use the processor"
-        )
     if config.seed >= TEST_SEED:
         raise CommandError(f"seeds from {TEST_SEED} on are for evaluation; choose a smaller one")
     try:
+        check_device(config.device)
         start = load_network(options.start) if options.start else None
         rounds = load_rounds(options.start) if options.start else []
-    except CheckpointError as error:
+    except (CheckpointError, ValueError) as error:
         raise CommandError(str(error)) from error
     with progress_bars(console) as bars:
         examples = _examples(config, options.output, options.jobs, bars)

@@ -183,6 +183,12 @@ class DetectorTraining:
         return json.dumps({**asdict(self.config), "start": self._origin})
 
 
+def check_device(name: str) -> None:
+    """Raise ``ValueError`` if torch cannot train there."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("torch finds no CUDA device here; --device cpu uses the processor")
+
+
 def _pace(step: int, steps: int) -> float:
     """Share of the peak rate: a straight rise, then a cosine down to nothing."""
     warm_up = max(1, round(WARM_UP * steps))
