@@ -102,6 +102,20 @@ def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path: Path) -> Non
     assert (parts / WEIGHTS).read_bytes() == (whole / WEIGHTS).read_bytes()
 
 
+def test_it_does_not_matter_who_records_the_expert(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two processes, which get three of the eight recordings at a time: the same policy as by one."""
+    monkeypatch.setattr(train, "PART", 3)
+    arguments = ["train", "--tasks", "4", "--trials", "2", "--steps", "3", "--check", "0"]
+    for jobs in ("1", "2"):
+        assert main([*arguments, "--jobs", jobs, "--output", str(tmp_path / jobs)]) == 0
+    assert (tmp_path / "2" / WEIGHTS).read_bytes() == (tmp_path / "1" / WEIGHTS).read_bytes()
+    too_many = ["train", "--family", "order_fulfilment", "--tasks", "5", "--jobs", "2"]
+    assert main([*too_many, "--output", str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err.startswith("taskprog train: only 4 tasks exist")
+
+
 def ctrl_c(logs: Path) -> None:
     """Press it as soon as the training is on its way: when its curves begin."""
 
@@ -121,6 +135,7 @@ def ctrl_c(logs: Path) -> None:
         (["--family", "laundry"], "'laundry'"),
         (["--model", "transformer"], "'transformer'"),
         (["--steps", "0"], "--steps: 0 should be at least 1"),
+        (["--family", "sorting", "--jobs", "2"], "--jobs and --ray are not for NPI's families"),
         (["--reordered", "2"], "--reordered: 2 should be from 0 to 1"),
     ],
 )

@@ -11,11 +11,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from taskprog.cli.interrupt import resumable
 from taskprog.cli.main import CommandError
-from taskprog.cli.options import positive, share
+from taskprog.cli.options import add_pool_arguments, positive, share
 from taskprog.planners.logs import TrainingLog
 from taskprog.planners.npi.presets import SEQUENCES
 from taskprog.planners.npi.presets import TRAINABLE as NPI
 from taskprog.planners.ntp.card import Check, write_card
+from taskprog.planners.ntp.dataset import Recording
 from taskprog.planners.ntp.presets import MODELS, RELATIONAL, configuration, relabelled, shipped
 from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings, unseen_tasks
 from taskprog.planners.training import RESUME, SAVE_EVERY, Training
@@ -25,6 +26,7 @@ from taskprog.tasks.evaluation import Summary, evaluate
 from taskprog.tasks.families import FAMILIES
 from taskprog.tasks.family import TRAIN
 
+PART = 50  # recordings that a process makes at a time
 CHECK_SEED = 900_000  # of starts and noise of the check at the end
 
 
@@ -74,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--logs", type=Path, help="folder of curves for TensorBoard (default: OUTPUT/tensorboard)"
     )
+    add_pool_arguments(parser, 1)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -81,6 +84,8 @@ def run(options: argparse.Namespace) -> int:
     if options.family in NPI:
         from taskprog.cli import train_npi
 
+        if options.jobs > 1 or options.ray is not None:
+            raise CommandError("--jobs and --ray are not for NPI's families: their experts record in seconds")
         return train_npi.run(options)
     if options.base is not None or options.model in SEQUENCES:
         raise CommandError(f"--base, --model {' and --model '.join(SEQUENCES)} are for NPI's families only")
@@ -88,9 +93,8 @@ def run(options: argparse.Namespace) -> int:
     config = configured(options)
     output = options.output or Path("out/policies") / config.family
     with progress_bars(console) as bars:
-        bar = bars.add_task("recording the expert", total=config.tasks * config.data.trials, status="")
         try:
-            recordings = make_recordings(config, lambda done: bars.update(bar, completed=done))
+            recordings = _recordings(config, options, bars)
         except ValueError as error:
             raise CommandError(str(error)) from error
         trainer = Trainer(config, recordings, options.threads)
@@ -108,6 +112,31 @@ def run(options: argparse.Namespace) -> int:
             f" ({check.summary.rate:.1%}, 95 % interval {low:.1%} to {high:.1%})"
         )
     return 0
+
+
+def _recordings(config: TrainConfig, options: argparse.Namespace, bars: Progress) -> list[Recording]:
+    """What is trained on, which is the same whoever records it."""
+    total = config.tasks * config.data.trials
+    bar = bars.add_task("recording the expert", total=total, status="")
+    if options.ray is None and options.jobs == 1:
+        return make_recordings(config, lambda done: bars.update(bar, completed=done))
+    FAMILIES[config.family].tasks(config.seed, config.tasks, TRAIN)  # raises if there are not so many
+    from taskprog.experiments.pool import PoolError, pool
+    from taskprog.experiments.work import record_part
+
+    parts: dict[int, list[Recording]] = {}
+    try:
+        with pool(options.jobs, options.ray) as workers:
+            for first in range(0, total, PART):
+                workers.submit(record_part, config, range(first, min(first + PART, total)))
+            while (ended := workers.next()) is not None:
+                if ended.error:
+                    raise CommandError(f"a process failed: {ended.error}")
+                parts[ended.ticket] = ended.value
+                bars.advance(bar, len(ended.value))
+    except PoolError as error:
+        raise CommandError(str(error)) from error
+    return [recording for ticket in sorted(parts) for recording in parts[ticket]]
 
 
 def configured(options: argparse.Namespace) -> TrainConfig:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from taskprog.experiments.unit import Files, Output
+from taskprog.planners.ntp.dataset import Recording
 from taskprog.planners.ntp.planner import NTPPlanner
 from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings
 from taskprog.tasks.conditions import Conditions
@@ -59,6 +60,11 @@ def train(config: TrainConfig) -> Output:
     trainer = Trainer(config, recordings)
     trainer.run()
     return kept(trainer, len(recordings), sum(len(recording) for recording in recordings))
+
+
+def record_part(config: TrainConfig, part: range) -> list[Recording]:
+    """Some of a training's recordings."""
+    return make_recordings(config, part=part)
 
 
 def kept(trainer: Any, recordings: int, decisions: int) -> Output:

@@ -133,8 +133,12 @@ def record_all(
     flat: bool = False,
     returns: Returns = Returns.MIXED,
     progress: Callable[[int], None] = lambda done: None,
+    part: range | None = None,
 ) -> list[Recording]:
     """Record every task ``config.trials`` times; the same seed makes the same recordings.
+
+    Args:
+        part: which of these recordings; by default all.
 
     Raises:
         ValueError: a task is not of the training half.
@@ -143,10 +147,10 @@ def record_all(
         if task.half != TRAIN:
             raise ValueError(f"task {task} belongs to the {task.half} half: it must never be trained on")
     recordings = []
-    for index in range(len(tasks) * config.trials):
+    for index in range(len(tasks) * config.trials) if part is None else part:
         rng = np.random.default_rng((seed, index))
         recordings.append(record(family, tasks[index % len(tasks)], rng, config, flat, returns))
-        progress(index + 1)
+        progress(len(recordings))
     return recordings
 
 

@@ -99,12 +99,15 @@ class Trainer(Training):
 
 
 def make_recordings(
-    config: TrainConfig, progress: Callable[[int], None] = lambda done: None
+    config: TrainConfig, progress: Callable[[int], None] = lambda done: None, part: range | None = None
 ) -> list[Recording]:
-    """The training set of a configuration: generated tasks of the training half, recorded on the twin."""
+    """The training set of a configuration: generated tasks of the training half, recorded on the twin.
+
+    ``part`` says which of the recordings are made; by default all.
+    """
     family, model = FAMILIES[config.family], config.model
     tasks = family.tasks(config.seed, config.tasks, TRAIN)
-    return record_all(family, tasks, config.seed, config.data, model.flat, model.returns, progress)
+    return record_all(family, tasks, config.seed, config.data, model.flat, model.returns, progress, part)
 
 
 def unseen_tasks(config: TrainConfig, n: int) -> list[Task]:
