@@ -10,11 +10,13 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from taskprog.experiments import plots
+from taskprog.experiments.claims import compared
 from taskprog.experiments.page import write_page
 from taskprog.experiments.paper_figures import FIGURES, INTRODUCTION, TITLE
 from taskprog.experiments.plots import draw
@@ -380,6 +382,26 @@ def test_a_page_has_the_figures_the_failures_and_the_command(tmp_path: Path) -> 
     figure = json.loads(path.read_text())
     assert figure["cpu_minutes"] == round(12 * 1.5 / 60, 1)
     assert figure["missing"] == [{"test": "seen", "model": "Flat", "tasks": 50}]
+
+
+def test_what_the_paper_says_in_words_is_compared_with() -> None:
+    rows: list[dict[str, Any]] = [
+        {"test": "seen", "model": "NTP", "tasks": 50, "rate": 0.98},
+        {"test": "seen", "model": "NTP (GRU)", "tasks": 50, "rate": 0.81},
+        {"test": "unseen", "model": "NTP", "tasks": 1000, "rate": 0.7},
+        {"test": "unseen", "model": "NTP", "tasks": 50, "rate": 0.2},  # of which it says nothing
+        {"test": "seen", "model": "NTP+", "tasks": 50, "rate": 1.0},  # nor of this
+    ]
+    assert compared("fig5", rows, "tasks") == {
+        "better": ["NTP, seen, 50 tasks: 98% against about 85%"],
+        "alike": ["NTP (GRU), seen, 50 tasks: 81% against about 85%"],
+        "worse": ["NTP, unseen, 1000 tasks: 70% against about 85%"],
+    }
+    orders = [{"model": "Flat", "objects": 40, "rate": 0.0, "met": 0.4}]
+    assert compared("fig6", orders, "objects") == {
+        "better": ["Flat, 40 objects: 40% against about 25%"],
+    }
+    assert compared("robustness", [{"condition": "usual", "rate": 1.0}], "") == {}
 
 
 def test_pictures_show_the_rates(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from taskprog.experiments.claims import compared
+
 Rows = Sequence[dict[str, Any]]
 
 
@@ -54,10 +56,21 @@ def _section(figure: dict[str, Any], picture: str) -> list[str]:
         if figure["pieces"]:
             lines += [f"The share of {figure['pieces']} at the end, whether or not all were:", ""]
             lines += _pivots(rows, labels, across, apart, _met)
+        lines += _against_the_paper(figure)
         lines += _failures(rows, labels, across, apart)
     else:
         lines += _list(rows, labels) + _failures(rows, labels, across, apart)
     return lines + _missing(figure)
+
+
+def _against_the_paper(figure: dict[str, Any]) -> list[str]:
+    found = compared(figure["figure"], figure["rows"], figure["across"])
+    if not found:
+        return []
+    lines = ["Against the paper's words (up to five points apart count as alike):", ""]
+    for verdict in ("better", "alike", "worse"):
+        lines += [f"- {verdict}: {'; '.join(found[verdict])}"] if verdict in found else []
+    return [*lines, ""]
 
 
 def _pivots(

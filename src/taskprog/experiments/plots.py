@@ -9,10 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-# What the paper says in words. Its curves are only there as pictures: no points are read off them.
-PAPER_SEEN = 0.85  # "around 85%", all models but Flat
-PAPER_ORDERS = 0.90  # "over 90%", NTP
-PAPER_FLAT = ((4, 0.40), (40, 0.25))  # flat models, "from around 40% to around 25%"
+from taskprog.experiments import claims
+
 PAPER_STYLE: dict[str, Any] = {"color": "black", "linestyle": ":", "linewidth": 1.2}
 PAPER_POINT: dict[str, Any] = {"color": "black", "markerfacecolor": "white", "markersize": 12, "zorder": 5}
 TESTS = ("seen", "unseen", "topology")
@@ -64,9 +62,9 @@ def block_stacking(figure: dict[str, Any]) -> Any:
         panel.set_xticks(counts, [str(count) for count in counts])
         panel.minorticks_off()
         _finish(panel, PANELS[test], "training tasks")
-    axes[0].axhline(PAPER_SEEN, label="paper (text): about 85 %", **PAPER_STYLE)
+    axes[0].axhline(claims.SEEN, label="paper (text): about 85 %", **PAPER_STYLE)
     words = "paper (text): NTP at 1000 almost on par with seen"
-    axes[1].plot([1000], [PAPER_SEEN], "*", label=words, **PAPER_POINT)
+    axes[1].plot([1000], [claims.SEEN], "*", label=words, **PAPER_POINT)
     axes[0].set_ylabel("success rate")
     _legend_below(picture, axes)
     return picture
@@ -81,8 +79,8 @@ def orders(figure: dict[str, Any]) -> Any:
     picture, (whole, single) = pyplot.subplots(1, 2, figsize=(13, 4.6), sharey=True, layout="constrained")
     _bars(whole, rows, counts, "rate")
     _bars(single, rows, counts, "met")
-    single.axhline(PAPER_ORDERS, label="paper (text): NTP over 90 %", **PAPER_STYLE)
-    flat = [(counts.index(count) + 0.35, rate) for count, rate in PAPER_FLAT if count in counts]
+    single.axhline(claims.ORDERS, label="paper (text): NTP over 90 %", **PAPER_STYLE)
+    flat = [(counts.index(count) + 0.35, rate) for count, rate in claims.FLAT_ORDERS if count in counts]
     if flat:  # over the bars of the flat models, the last two
         words = "paper (text): flat models, about 40 % down to about 25 %"
         single.plot(*zip(*flat, strict=True), "*", label=words, **PAPER_POINT)
