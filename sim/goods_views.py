@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -119,7 +120,9 @@ def _side_by_side(
     of_scene: Callable[[int], list[LabelledView]], scenes: range, jobs: int
 ) -> Iterator[list[LabelledView]]:
     """``map(of_scene, scenes)`` in other processes, never far ahead of what is taken: images are large."""
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+    ignored = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; this process ends the others
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, initializer=signal.signal, initargs=ignored) as pool:
         ahead: deque[Future[list[LabelledView]]] = deque()
         try:
             for number in scenes:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import signal
+import subprocess
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +24,7 @@ from taskprog.resources import share_dir
 from taskprog.tasks.table_top import TABLE_HEIGHT
 from taskprog.vision.checkpoint import CheckpointError, save_network
 from taskprog.vision.detector import ObjectDetector
-from taskprog.vision.examples import Examples, cell_grid, load_examples, make_examples
+from taskprog.vision.examples import COMPLETE, Examples, cell_grid, load_examples, make_examples
 from taskprog.vision.grid import STRIDE
 from taskprog.vision.grouping import group
 from taskprog.vision.labels import CLASSES, LabelledView
@@ -176,6 +181,30 @@ def test_a_training_does_not_depend_on_who_prepares_its_images(examples: Example
     alone.run()
     helped.run()
     assert helped.losses == alone.losses
+
+
+@pytest.mark.timeout(120)
+def test_ctrl_c_in_a_terminal_ends_all_processes_in_order(tmp_path: Path) -> None:
+    """It reaches those that prepare images as well, while the network is trained."""
+    command = [str(Path(sys.executable).parent / "taskprog"), "detector", "train", "--views", "2"]
+    options = ["--steps", "100000", "--batch", "1", "--jobs", "2", "--output", str(tmp_path)]
+    training = subprocess.Popen(
+        [*command, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    children = Path(f"/proc/{training.pid}/task/{training.pid}/children")
+    while not (tmp_path / "examples" / COMPLETE).exists() or len(children.read_text().split()) < 2:
+        assert training.poll() is None
+        threading.Event().wait(0.05)
+    os.killpg(training.pid, signal.SIGINT)
+    shown, errors = training.communicate(timeout=60)
+    assert training.returncode == 130, errors
+    assert "the same command goes on from there" in shown
+    assert "Traceback" not in errors
+    assert (tmp_path / RESUME).exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -114,6 +115,7 @@ class DetectorTraining:
             sampler=steps,
             num_workers=self._jobs if self._jobs > 1 else 0,
             pin_memory=self._device.type != "cpu",
+            worker_init_fn=_leave_interrupts,
         ):
             self._train_step([part.to(self._device, non_blocking=True) for part in batch])
             self.seconds = before + time.monotonic() - began
@@ -181,6 +183,11 @@ class DetectorTraining:
     @property
     def _described(self) -> str:
         return json.dumps({**asdict(self.config), "start": self._origin})
+
+
+def _leave_interrupts(worker: int) -> None:
+    """Ctrl-C reaches all processes of a terminal; this one goes on until the training ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def check_device(name: str) -> None:
