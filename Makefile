@@ -10,6 +10,7 @@ SEED ?= 7
 GUI ?= 0
 SCENE ?= block_stacking
 OBJECTS ?= 0
+CLUTTER ?= 0
 FAMILY ?= block_stacking
 QUICK ?= 0
 
@@ -31,9 +32,10 @@ $(STAMP): pyproject.toml
 setup: $(STAMP) ## the environment .venv, and the ROS interfaces in it
 	@$(BIN)/python tools/build_interfaces.py
 
-demo: setup ## one unseen task in simulation; TASK="2>6 7>1 3>7" SEED=7 GUI=1 SCENE=order_fulfilment OBJECTS=20
+demo: setup ## one unseen task; TASK="2>6 7>1 3>7" SEED=7 GUI=1 SCENE=order_fulfilment OBJECTS=20 CLUTTER=1
 	$(BIN)/taskprog demo --seed $(SEED) --scene $(SCENE) --objects $(OBJECTS) \
-	  $(if $(TASK),--task "$(TASK)") $(if $(filter-out 0,$(GUI)),--gui)
+	  $(if $(TASK),--task "$(TASK)") \
+	  $(if $(filter-out 0,$(CLUTTER)),--clutter) $(if $(filter-out 0,$(GUI)),--gui)
 
 test: setup ## the tests that take seconds
 	$(BIN)/python -m pytest -m 'not slow'

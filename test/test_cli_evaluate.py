@@ -155,6 +155,7 @@ def test_every_condition_has_an_option() -> None:
         (["--world", "physics", "--vision", "--cubes", "9"], "has eight cubes, or"),
         (["--disturb", "topple"], "--disturb goes with --world physics"),
         (["--disturb"], "--disturb goes with --world physics"),
+        (["--clutter", "--family", "order_fulfilment"], "--clutter goes with --world physics"),
         (["--objects", "8"], "--objects: block_stacking has no such size, but --cubes"),
         (["--family", "order_fulfilment", "--objects", "2"], "2 objects are too few"),
         (["--speed", "0"], "--speed is 0"),

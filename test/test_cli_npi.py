@@ -201,6 +201,7 @@ def test_a_shape_is_turned_and_what_was_seen_can_be_looked_at(
         (["run", "pose", "15", "30", "--seed", "-1"], "--seed is -1"),
         (["run", "add", "3", "1", "--planner", "expert", "--checkpoint", "POLICY"], "does not go with"),
         (["evaluate", "--length", "4"], "--length does not go with --family block_stacking"),
+        (["evaluate", "--clutter", "--family", "addition"], "--clutter does not go with --family addition"),
         (["run", "sort", "3", "1", "--checkpoint", "POLICY"], "knows the programs of addition, not sorting"),
         (["run", "pose", "20", "0"], "azimuth 20 is none of the camera's: -75 to 75 degrees, by 15"),
         (["run", "pose", "15", "75"], "elevation 75 is none of the camera's"),

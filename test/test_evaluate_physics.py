@@ -190,6 +190,37 @@ def test_the_table_has_a_line_for_each_kind(
     assert "none counts" in capsys.readouterr().out
 
 
+def test_the_stack_and_the_kept_episodes_are_of_the_clutter_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Physics] = []
+
+    def evaluate(physics: Physics, *rest: object) -> list[Episode]:
+        asked.append(physics)
+        return [DONE]
+
+    monkeypatch.setattr(evaluate_physics, "evaluate", evaluate)
+    command = ["evaluate", "--world", "physics", "--vision", "--limit", "1", "--output", str(tmp_path)]
+    orders = [*command, "--family", "order_fulfilment", "--objects", "12"]
+    assert main(orders) == 0
+    assert main([*orders, "--clutter"]) == 0
+    apart, touching = asked
+    assert apart.settings != touching.settings
+    for physics, clutter in ((apart, False), (touching, True)):
+        assert physics.stack(3) == StackOptions(
+            tmp_path, "order_fulfilment", 3, record=False, objects=12, clutter=clutter
+        )
+
+
+def test_cubes_have_no_clutter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(evaluate_physics, "evaluate", lambda *arguments: [DONE])
+    arguments = ["--world", "physics", "--vision", "--clutter", "--limit", "1", "--output", str(tmp_path)]
+    assert main(["evaluate", *arguments]) == 2
+    assert "--clutter: in block_stacking all objects start apart" in capsys.readouterr().err
+
+
 def test_a_refused_reset_is_a_failed_episode_and_the_next_task_is_tried(
     ros: RosWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,13 @@ def test_cluttered_objects_touch_and_rest(world: World) -> None:
     assert (world.positions() == start).all()
 
 
+def test_a_reset_keeps_the_clutter() -> None:
+    with World("order_fulfilment", 1, camera_size=(64, 48), objects=20, clutter=True) as world:
+        world.reset("order_fulfilment", 3)
+        assert world.description == describe("order_fulfilment", 3, 20, clutter=True)
+        assert touching(world) > 2
+
+
 def test_categories_are_as_even_as_can_be_or_random() -> None:
     for objects in (4, 10, 40):
         counts = kinds(describe("order_fulfilment", 2, objects))

@@ -16,6 +16,7 @@ from sawyer_ntp.action import ExecuteTask
 from taskprog.cli.client import StackClient, video_specification
 from taskprog.cli.interrupt import cancel_on_interrupt
 from taskprog.cli.main import CommandError
+from taskprog.cli.options import clutter_of
 from taskprog.cli.record import ACTORS, record_video
 from taskprog.cli.stack import DETECTORS, StackOptions, running, task_limits
 from taskprog.cli.supervisor import NodeDied
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--objects", type=int, default=0, help="on the table; default: the scene's own number"
     )
+    parser.add_argument("--clutter", action="store_true", help="order fulfilment: some of them touch")
     parser.add_argument("--actor", choices=ACTORS, default="hand", help="who moves things in the video")
     parser.add_argument("--gui", action="store_true", help="open PyBullet's window, in real time")
     parser.add_argument("--checkpoint", default="", help="folder of a policy; default: the shipped one")
@@ -74,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
     """Record a video, start the stack, run the task, judge it, and leave everything in the output folder."""
     console = Console()
     task = _task(options)
+    stack = stack_of(options)
     folder: Path = options.output
     if folder.exists():
         shutil.rmtree(folder)
@@ -83,14 +86,6 @@ def run(options: argparse.Namespace) -> int:
     video = folder / "task.mp4"
     record_video(task, options.seed + VIDEO_LAYOUT_OFFSET, options.actor, video)
     console.print(f"task video   {video} ({options.actor}, {time.monotonic() - began:.0f} s)")
-    stack = StackOptions(
-        folder,
-        options.scene,
-        options.seed,
-        options.gui,
-        checkpoint=options.checkpoint,
-        objects=options.objects,
-    )
     try:
         with Live(console=console, refresh_per_second=8, vertical_overflow="visible") as live:
             progress = Progress(live, TraceTree(Trace("ntp", str(task))))
@@ -116,6 +111,23 @@ def run(options: argparse.Namespace) -> int:
     console.print(f"whole demo   {time.monotonic() - began:.0f} s wall; everything is in {folder}/")
     done = verdict.success and result.error_code == ExecuteTask.Result.SUCCEEDED
     return 0 if done else 1
+
+
+def stack_of(options: argparse.Namespace) -> StackOptions:
+    """What is started.
+
+    Raises:
+        CommandError: the scene has no clutter.
+    """
+    return StackOptions(
+        options.output,
+        options.scene,
+        options.seed,
+        options.gui,
+        checkpoint=options.checkpoint,
+        objects=options.objects,
+        clutter=clutter_of(options, FAMILIES[options.scene]),
+    )
 
 
 def _task(options: argparse.Namespace) -> Task:

@@ -24,6 +24,7 @@ from taskprog.cli.options import (
     add_condition_arguments,
     add_family_arguments,
     add_pool_arguments,
+    clutter_of,
     conditions_of,
     family_of,
     positive,
@@ -85,6 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="something goes wrong once in each episode, one kind after another: "
         f"{', '.join(KINDS)}; without KIND all that the scene has. Where nothing could, it does not count",
     )
+    physics.add_argument("--clutter", action="store_true", help="order fulfilment: some objects touch")
     physics.add_argument("--actor", default="hand", help="who moves the cubes in the task videos")
 
 
@@ -109,6 +111,8 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(
             "--disturb goes with --world physics; on the twin things go wrong with --drop and --meddle"
         )
+    if options.world == "twin" and options.clutter:
+        raise CommandError("--clutter goes with --world physics; on the twin all objects start apart")
     checkpoint = options.checkpoint or shipped(family.name)
     began = time.monotonic()
     columns = (
@@ -271,6 +275,7 @@ def _physics(
         checkpoint,
         options.output,
         _disturbances(options.disturb, family),
+        clutter_of(options, family),
     )
     return evaluate_physics.figures(evaluate_physics.evaluate(physics, tasks, options.jobs, bars))
 

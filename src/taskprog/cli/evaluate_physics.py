@@ -92,6 +92,7 @@ class Physics:
         actor: who moves things in the videos.
         planner: that is asked, one of ``PLANNERS``; checkpoint: folder of its policy, empty: the shipped one.
         disturb: kinds of ``disturber.KINDS``, of which each episode has one, one after another.
+        clutter: some objects on the table touch; only where the scene has that.
         folder: for videos, traces and logs; the episodes of an interrupted run with these settings are kept.
     """
 
@@ -102,6 +103,7 @@ class Physics:
     checkpoint: str
     folder: Path
     disturb: tuple[str, ...] = ()
+    clutter: bool = False
 
     @property
     def objects(self) -> int:
@@ -119,7 +121,20 @@ class Physics:
         """All that an episode depends on besides its task."""
         own = {"family": repr(self.family), "policy": policy_hash(self.policy), "world": "physics"}
         chosen = {"seed": self.seed, "actor": self.actor, "planner": self.planner, "disturb": self.disturb}
-        return own | chosen
+        return own | chosen | {"clutter": self.clutter}
+
+    def stack(self, seed: int) -> StackOptions:
+        """What is started, with the layout of ``seed`` first; a reset keeps the clutter."""
+        return StackOptions(
+            self.folder,
+            self.family.name,
+            seed,
+            record=False,
+            planner=self.planner,
+            checkpoint=self.checkpoint,
+            objects=self.objects,
+            clutter=self.clutter,
+        )
 
 
 def evaluate(physics: Physics, tasks: Sequence[Task], jobs: int, progress: Progress) -> list[Episode]:
@@ -203,16 +218,7 @@ def run_episodes(physics: Physics, pending: Sequence[tuple[Task, int]]) -> Itera
 
 
 def _episodes(physics: Physics, pending: Sequence[tuple[Task, int]], run: _Listener) -> Iterator[Episode]:
-    options = StackOptions(
-        physics.folder,
-        physics.family.name,
-        pending[0][1],
-        record=False,
-        planner=physics.planner,
-        checkpoint=physics.checkpoint,
-        objects=physics.objects,
-    )
-    with running(options, run.on_event, run.decisions.append) as (supervisor, client):
+    with running(physics.stack(pending[0][1]), run.on_event, run.decisions.append) as (supervisor, client):
         for task, seed in list(pending):
             supervisor.check()
             video = None

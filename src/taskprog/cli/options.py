@@ -13,6 +13,7 @@ from taskprog.cli.main import CommandError
 from taskprog.tasks.conditions import Conditions, Disturbances, TrackNoise, VideoConditions, WorldNoise
 from taskprog.tasks.families import FAMILIES
 from taskprog.tasks.family import Family, Task
+from taskprog.tasks.order_fulfilment import OrderFulfilment
 from taskprog.tasks.task_file import read_tasks
 
 
@@ -54,6 +55,19 @@ def family_of(options: argparse.Namespace) -> Family:
     except ValueError as error:
         raise CommandError(str(error)) from error
     return resized
+
+
+def clutter_of(options: argparse.Namespace, family: Family) -> bool:
+    """``--clutter``: whether some objects touch.
+
+    Raises:
+        CommandError: it is asked for, and the family's objects always start apart.
+    """
+    if options.clutter and not isinstance(family, OrderFulfilment):
+        raise CommandError(
+            f"--clutter: in {family.name} all objects start apart; in {OrderFulfilment().name} some can touch"
+        )
+    return bool(options.clutter)
 
 
 def add_pool_arguments(parser: argparse.ArgumentParser, jobs: int) -> None:
