@@ -107,12 +107,15 @@ class Rig:
 
         wait_until(taken, "the clock")
 
+    def complaint(self) -> str:
+        """The complaint of the node's last heartbeat."""
+        return self._monitor.complaint("perception")
+
     def wait_complaint(self, text: str) -> None:
         """Until the node's heartbeat has a complaint with ``text``; with an empty one, until it has none."""
 
         def heard() -> bool:
-            complaint = self._monitor.complaint("perception")
-            return text in complaint if text else complaint == ""
+            return text in self.complaint() if text else self.complaint() == ""
 
         wait_until(heard, f"the complaint {text!r}")
 
@@ -292,6 +295,65 @@ def test_what_is_wrong_with_camera_info_is_not_hidden_by_the_images(
     perception._on_colour(colour_message(rgb, Time(sec=1), "camera"))
     perception._on_depth(depth_message(depth, Time(sec=1)))
     assert "lens distortion" in perception._heartbeat.complaint
+    perception.destroy_node()
+
+
+def test_images_without_camera_info_are_named(ros: RosWorld, scene_images: SceneImages) -> None:
+    camera, image = scene_images
+    rig = Rig(ros)
+    rig.send(*image(0), seconds=1)
+    rig.wait_complaint("no camera_info")
+    rig.calibrate(camera)
+    rig.send(*image(0), seconds=2)
+    assert rig.next().header.stamp.sec == 2
+    rig.wait_complaint("")
+
+
+@pytest.mark.parametrize(
+    ("colours", "depths", "reason"),
+    [
+        (0.0, 0.02, "different stamps: the nearest differ by 0.02 s"),
+        (0.0, None, "colour images come, but no depth images"),
+        (None, 0.0, "depth images come, but no colour images"),
+    ],
+    ids=["stamps that differ", "no depth", "no colour"],
+)
+def test_why_no_images_belong_together_is_told_until_a_pair_comes(
+    ros: RosWorld, scene_images: SceneImages, colours: float | None, depths: float | None, reason: str
+) -> None:
+    """``colours`` and ``depths``: seconds that are added to their images' stamps; None: there are none."""
+    camera, image = scene_images
+    rgb, depth = image(0)
+    rig = Rig(ros)
+    rig.calibrate(camera)
+    seconds = 1.0
+
+    def told() -> bool:
+        nonlocal seconds
+        seconds += 0.1
+        if colours is not None:
+            rig.colour.publish(colour_message(rgb, to_stamp(seconds + colours), "camera"))
+        if depths is not None:
+            rig.depth.publish(depth_message(depth, to_stamp(seconds + depths)))
+        return reason in rig.complaint()
+
+    wait_until(told, "the complaint")
+    rig.send(rgb, depth, seconds=seconds + 1.0)
+    assert rig.next().header.stamp == to_stamp(seconds + 1.0)
+    rig.wait_complaint("")
+
+
+def test_a_start_and_lost_images_are_nothing_to_complain_of(ros: RosWorld, scene_images: SceneImages) -> None:
+    camera, image = scene_images
+    rgb, depth = image(0)
+    perception = PerceptionNode(context=ros.context)  # not spun: the test says what comes
+    perception._on_info(info_of(camera))
+    for tick in range(100):
+        if tick >= 3 and tick % 10:  # depth starts later, and every tenth image is lost
+            perception._on_depth(depth_message(depth, to_stamp(0.1 * tick)))
+        if tick % 10 != 5:
+            perception._on_colour(colour_message(rgb, to_stamp(0.1 * tick), "camera"))
+        assert perception._heartbeat.complaint == ""
     perception.destroy_node()
 
 

@@ -5,8 +5,9 @@ colour and a depth image belong together when their stamps are equal. Publishes 
 pair, stamped as they are, and ``perception/debug_image`` while somebody looks at it. Images older than the
 last one are dropped, unless the node's own clock went back as well (a simulator that began anew): then
 everything is forgotten. Images from the future are dropped as well: after one, all others would be old. Why
-images are not used is said in the log and, until good ones come, in the node's heartbeat. Service
-``perception/forget``: the table was laid anew; what it remembers of hidden things is no longer true.
+images are not used, or why none belong together, is said in the log and, until good ones come, in the
+node's heartbeat. Service ``perception/forget``: the table was laid anew; what it remembers of hidden things
+is no longer true.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
-from taskprog.nodes.convert import from_stamp
+from taskprog.nodes.convert import NANO, from_stamp
 from taskprog.nodes.heartbeat import Heartbeat
 from taskprog.nodes.images import camera_model, colour_message, colour_of, depth_of
 from taskprog.nodes.parameters import declare
@@ -40,19 +41,17 @@ from taskprog.perception.calibration_file import read_calibration
 from taskprog.perception.camera import CameraModel, look_at
 from taskprog.perception.eyes import AlikeEyes, CubeEyes, Eyes
 from taskprog.perception.overlay import draw_tracks
+from taskprog.perception.pairing import Pairing
 from taskprog.perception.tracking import Track
 from taskprog.tasks.table_top import CAMERA_EYE, CAMERA_TARGET
 
 FRAME = "base"
 DETECTORS = ("cubes", "goods")
-WAITING = 4  # images of one kind that wait for their partner; older ones are given up
 WARN_PERIOD = 5.0  # seconds between warnings of one kind
 # Seconds that an image may lie ahead of the node's clock. Simulated time comes apart from the images, 40
 # times a simulated second, best effort: at ten times the wall's speed, a thread that waits 30 ms for its turn
 # and a few lost messages make 0.4 s. Clocks of a camera and a workstation that agree differ by far less.
 MAX_AHEAD = 0.5
-
-Stamp = tuple[int, int]
 
 
 class PerceptionNode(Node):
@@ -85,9 +84,8 @@ class PerceptionNode(Node):
             stamp = self.get_clock().now().to_msg()
             self._frames.publish(TFMessage(transforms=[camera_transform(stamp, frame, self._pose)]))
         self._eyes: Eyes | None = None
-        self._colours: dict[Stamp, Image] = {}
-        self._depths: dict[Stamp, Image] = {}
-        self._last: tuple[Stamp, DetectedObjects] | None = None
+        self._pairing = Pairing[Image]()
+        self._last: tuple[int, DetectedObjects] | None = None  # by stamp, nanoseconds
         self._last_at = 0.0  # on the node's clock, when the last image came, seconds
         self._stale: float | None = None  # stamp up to which images show a table that is no more
         self._eyeless = "images, but no camera_info yet"  # why there are no eyes
@@ -135,21 +133,19 @@ class PerceptionNode(Node):
         return response
 
     def _on_colour(self, image: Image) -> None:
-        self._pair(image, self._colours)
+        self._take(self._pairing.add_colour(_nanoseconds(image), image))
 
     def _on_depth(self, image: Image) -> None:
-        self._pair(image, self._depths)
+        self._take(self._pairing.add_depth(_nanoseconds(image), image))
 
-    def _pair(self, image: Image, own: dict[Stamp, Image]) -> None:
-        stamp = (image.header.stamp.sec, image.header.stamp.nanosec)
-        own.pop(stamp, None)
-        own[stamp] = image
-        while len(own) > WAITING:
-            del own[next(iter(own))]
-        if stamp in self._colours and stamp in self._depths:
-            self._see(stamp, self._colours.pop(stamp), self._depths.pop(stamp))
+    def _take(self, pair: tuple[Image, Image] | None) -> None:
+        if pair is not None:
+            self._see(*pair)
+        elif trouble := self._pairing.trouble:
+            self._warn(trouble)
 
-    def _see(self, stamp: Stamp, colour: Image, depth: Image) -> None:
+    def _see(self, colour: Image, depth: Image) -> None:
+        stamp = _nanoseconds(colour)
         taken = from_stamp(colour.header.stamp)
         if self._is_ahead(taken):
             ahead = taken - self._now()
@@ -231,6 +227,11 @@ def objects_message(tracks: Iterable[Track], image: Header) -> DetectedObjects:
         for track in tracks
     ]
     return message
+
+
+def _nanoseconds(image: Image) -> int:
+    """An image's stamp, exactly."""
+    return int(image.header.stamp.sec * NANO + image.header.stamp.nanosec)
 
 
 def _as_list(pose: NDArray[np.float64]) -> list[float]:
