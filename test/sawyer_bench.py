@@ -55,6 +55,7 @@ class Bench:
         wait_until(lambda: self.code is Code.DISABLED, "the connection")
         self.robot.enable()
         wait_until(lambda: self.robot.fault() is None, "readiness")
+        wait_until(lambda: self.robot.gripper.width is not None, "the gripper's state")
 
     @property
     def code(self) -> Code | None:
