@@ -228,21 +228,17 @@ def _parts(
     checkpoint: Path,
 ) -> Iterator[list[Episode]]:
     """The episodes of numbered tasks, evaluated in other processes, as they come."""
-    from taskprog.experiments.pool import PoolError, pool
+    from taskprog.cli.processes import ends
     from taskprog.experiments.work import evaluate_part
 
     policy = {path.name: path.read_bytes() for path in checkpoint.iterdir() if path.is_file()}
-    try:
-        with pool(options.jobs, options.ray) as workers:
-            size = min(PART, math.ceil(len(pending) / workers.slots))
-            for first, part in _runs(pending, size):
-                workers.submit(evaluate_part, family, part, policy, conditions, first)
-            while (ended := workers.next()) is not None:
-                if ended.error:
-                    raise CommandError(f"a process failed: {ended.error}")
-                yield ended.value
-    except PoolError as error:
-        raise CommandError(str(error)) from error
+
+    def calls(slots: int) -> Iterator[tuple[Any, ...]]:
+        for first, part in _runs(pending, min(PART, math.ceil(len(pending) / slots))):
+            yield family, part, policy, conditions, first
+
+    for _, episodes in ends(options, evaluate_part, calls):
+        yield episodes
 
 
 def _physics(

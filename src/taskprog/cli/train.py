@@ -121,22 +121,15 @@ def _recordings(config: TrainConfig, options: argparse.Namespace, bars: Progress
     if options.ray is None and options.jobs == 1:
         return make_recordings(config, lambda done: bars.update(bar, completed=done))
     FAMILIES[config.family].tasks(config.seed, config.tasks, TRAIN)  # raises if there are not so many
-    from taskprog.experiments.pool import PoolError, pool
+    from taskprog.cli.processes import ends
     from taskprog.experiments.work import record_part
 
+    calls = [(config, range(first, min(first + PART, total))) for first in range(0, total, PART)]
     parts: dict[int, list[Recording]] = {}
-    try:
-        with pool(options.jobs, options.ray) as workers:
-            for first in range(0, total, PART):
-                workers.submit(record_part, config, range(first, min(first + PART, total)))
-            while (ended := workers.next()) is not None:
-                if ended.error:
-                    raise CommandError(f"a process failed: {ended.error}")
-                parts[ended.ticket] = ended.value
-                bars.advance(bar, len(ended.value))
-    except PoolError as error:
-        raise CommandError(str(error)) from error
-    return [recording for ticket in sorted(parts) for recording in parts[ticket]]
+    for number, part in ends(options, record_part, lambda slots: calls):
+        parts[number] = part
+        bars.advance(bar, len(part))
+    return [recording for number in sorted(parts) for recording in parts[number]]
 
 
 def configured(options: argparse.Namespace) -> TrainConfig:
