@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import Point, Pose, Quaternion, Transform
@@ -37,6 +40,18 @@ def to_pose(position: NDArray[np.float64], rotation: NDArray[np.float64]) -> Pos
     x, y, z, w = (float(v) for v in Rotation.from_matrix(rotation).as_quat())
     px, py, pz = (float(v) for v in position)
     return Pose(position=Point(x=px, y=py, z=pz), orientation=Quaternion(x=x, y=y, z=z, w=w))
+
+
+def upright_pose(position: Iterable[float], yaw: float) -> Pose:
+    """The pose of something upright at ``position`` (3,), metres, turned about z by ``yaw``, radians."""
+    x, y, z = map(float, position)
+    turn = Quaternion(z=math.sin(yaw / 2), w=math.cos(yaw / 2))
+    return Pose(position=Point(x=x, y=y, z=z), orientation=turn)
+
+
+def upright_yaw(pose: Pose) -> float:
+    """The turn about z of something upright, radians."""
+    return 2 * math.atan2(pose.orientation.z, pose.orientation.w)
 
 
 def from_pose(pose: Pose) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

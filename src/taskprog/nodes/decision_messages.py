@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from math import atan2, cos, sin
-
 import numpy as np
-from geometry_msgs.msg import Point, Pose, Quaternion
+from geometry_msgs.msg import Point
 from sawyer_ntp.msg import Decision as DecisionMessage
 
 from taskprog.machine import Call, Decision, Frame, Library, Observation, PlannerError, Scope
-from taskprog.nodes.convert import from_stamp, to_stamp
+from taskprog.nodes.convert import from_stamp, to_stamp, upright_pose, upright_yaw
 from taskprog.nodes.trace_messages import argument, argument_text
 
 Made = tuple[Frame, Observation, Decision | PlannerError]  # who was asked, what was seen, what was chosen
@@ -28,7 +26,9 @@ def decision_message(made: Made, goal_id: str = "", index: int = 0) -> DecisionM
         scope_start=frame.scope.start,
         scope_stop=frame.scope.stop,
         objects=list(seen.names),
-        poses=[_pose(*place) for place in zip(seen.positions.tolist(), seen.yaws.tolist(), strict=True)],
+        poses=[
+            upright_pose(*place) for place in zip(seen.positions.tolist(), seen.yaws.tolist(), strict=True)
+        ],
         gripper=Point(**dict(zip("xyz", seen.gripper.tolist(), strict=True))),
         closed=bool(seen.closed),
         holding=bool(seen.holding),
@@ -68,7 +68,7 @@ def decision_from_message(message: DecisionMessage, library: Library) -> Made:
         from_stamp(message.header.stamp),
         tuple(message.objects),
         np.array(places, np.float32).reshape(-1, 3),
-        np.array([2 * atan2(p.orientation.z, p.orientation.w) for p in message.poses], np.float32),
+        np.array([upright_yaw(pose) for pose in message.poses], np.float32),
         np.array([message.gripper.x, message.gripper.y, message.gripper.z], np.float32),
         message.closed,
         message.holding,
@@ -85,8 +85,3 @@ def _call(library: Library, name: str, texts: list[str]) -> Call:
     if name not in library:
         raise ValueError(f"the library has no operation {name!r}, only {', '.join(library)}")
     return Call(library[name], tuple(argument(text) for text in texts))
-
-
-def _pose(position: list[float], yaw: float) -> Pose:
-    x, y, z = position
-    return Pose(position=Point(x=x, y=y, z=z), orientation=Quaternion(z=sin(yaw / 2), w=cos(yaw / 2)))

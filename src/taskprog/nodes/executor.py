@@ -20,7 +20,7 @@ from taskprog.control.primitives import ExecutorConfig, Motion, PrimitiveExecuto
 from taskprog.control.robot import RobotState
 from taskprog.machine import CancelToken, ObservationError, OutcomeCode
 from taskprog.nodes.action_robot import ActionRobot
-from taskprog.nodes.convert import from_pose, from_stamp, to_pose, to_stamp
+from taskprog.nodes.convert import from_pose, from_stamp, to_pose, to_stamp, upright_yaw
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
 from taskprog.nodes.parameters import declare
 from taskprog.nodes.qos import NEWEST
@@ -242,7 +242,7 @@ def _obstacle(seen: DetectedObject) -> Obstacle:
         np.array([seen.size.x, seen.size.y, seen.size.z]),
         bool(seen.visible),
         str(seen.name),
-        2 * math.atan2(seen.pose.orientation.z, seen.pose.orientation.w),
+        upright_yaw(seen.pose),
         Shape.CONTAINER if seen.category == CONTAINER else Shape.BOX,
     )
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from geometry_msgs.msg import Vector3
 from numpy.typing import NDArray
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
@@ -29,7 +29,7 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
-from taskprog.nodes.convert import NANO, from_stamp
+from taskprog.nodes.convert import NANO, from_stamp, upright_pose
 from taskprog.nodes.heartbeat import Heartbeat
 from taskprog.nodes.images import camera_model, colour_message, colour_of, depth_of
 from taskprog.nodes.parameters import declare
@@ -216,10 +216,7 @@ def objects_message(tracks: Iterable[Track], image: Header) -> DetectedObjects:
         DetectedObject(
             name=track.name,
             category=track.category,
-            pose=Pose(
-                position=Point(**dict(zip("xyz", map(float, track.position), strict=True))),
-                orientation=Quaternion(z=float(np.sin(track.yaw / 2)), w=float(np.cos(track.yaw / 2))),
-            ),
+            pose=upright_pose(track.position, track.yaw),
             size=Vector3(**dict(zip("xyz", map(float, track.size), strict=True))),
             confidence=float(track.confidence),
             visible=track.visible,

@@ -32,7 +32,7 @@ from taskprog.control.scene_estimate import ObjectEstimate
 from taskprog.machine import Call, CancelToken, Observation, ObservationError, Outcome, OutcomeCode
 from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import ActionCancelled, ActionError, ActionRejected, ActionTimeout, call_action
-from taskprog.nodes.convert import from_stamp, to_pose, to_stamp
+from taskprog.nodes.convert import from_stamp, to_pose, to_stamp, upright_yaw
 from taskprog.nodes.heartbeat import HeartbeatMonitor
 from taskprog.nodes.qos import NEWEST
 from taskprog.tasks.family import Family
@@ -259,7 +259,7 @@ class RosDomain:
             name = self._hands.name_of(o.name, o.category)
             if name is not None:
                 position = np.array([o.pose.position.x, o.pose.position.y, o.pose.position.z])
-                yaw = 2 * math.atan2(o.pose.orientation.z, o.pose.orientation.w)
+                yaw = upright_yaw(o.pose)
                 size = np.array([o.size.x, o.size.y, o.size.z])
                 estimates.append(ObjectEstimate(name, position, yaw, o.visible, stamp, size, o.name))
         return estimates

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from math import atan2
 
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point as PointMsg
 from sawyer_ntp.msg import DetectedObjects, StackFrame, TraceDescription, TraceEvent
 
 from taskprog.machine import Event, EventKind, Scope, Trace
-from taskprog.nodes.convert import from_stamp, to_stamp
+from taskprog.nodes.convert import from_stamp, to_stamp, upright_yaw
 from taskprog.view.scene import SeenObject
 from taskprog.view.step import Point, StackEntry, Step, target_of
 
@@ -138,7 +137,7 @@ def seen_objects(message: DetectedObjects) -> list[SeenObject]:
         SeenObject(
             o.name,
             (o.pose.position.x, o.pose.position.y, o.pose.position.z),
-            2 * atan2(o.pose.orientation.z, o.pose.orientation.w),
+            upright_yaw(o.pose),
             o.size.z,
             o.visible,
         )
