@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 import rclpy
 from rclpy.context import Context
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 
+from taskprog.nodes.callback_executor import CallbackExecutor
 from taskprog.nodes.single_goal import close_servers
-from taskprog.nodes.spin import SWITCH_INTERVAL, THREADS, SpinThread
+from taskprog.nodes.spin import SWITCH_INTERVAL, SpinThread
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class RosWorld:
 
     def add(self, node: Node) -> Node:
         """Spin ``node``, which was made with ``context=self.context``."""
-        executor = MultiThreadedExecutor(THREADS, context=self.context)
+        executor = CallbackExecutor(context=self.context)
         executor.add_node(node)
         self._spins[node] = SpinThread(executor)
         self._spins[node].start()

@@ -185,15 +185,15 @@ def _recorder(options: argparse.Namespace) -> Iterator[CalibrationRecorder]:
     """A node of our own that listens to robot and camera, spun meanwhile."""
     import rclpy
     from rclpy.context import Context
-    from rclpy.executors import MultiThreadedExecutor
 
     from taskprog.nodes.calibration_recorder import CalibrationRecorder
+    from taskprog.nodes.callback_executor import CallbackExecutor
     from taskprog.nodes.spin import SpinThread
 
     context = Context()
     rclpy.init(context=context)
     node = rclpy.create_node("calibration", context=context, namespace=options.namespace)
-    executor = MultiThreadedExecutor(2, context=context)
+    executor = CallbackExecutor(context=context)
     executor.add_node(node)
     spin = SpinThread(executor)
     try:

@@ -11,7 +11,6 @@ from typing import Any
 import rclpy
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from sawyer_ntp.action import ExecuteTask
 from sawyer_ntp.msg import Decision, TaskSpecification, TraceEvent
@@ -22,6 +21,7 @@ from std_srvs.srv import Trigger
 from taskprog.machine import CancelToken, Event
 from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import ActionRejected, call_action, call_service, wait_for_server
+from taskprog.nodes.callback_executor import CallbackExecutor
 from taskprog.nodes.convert import to_duration
 from taskprog.nodes.heartbeat import HeartbeatMonitor
 from taskprog.nodes.qos import EVERY_EVENT
@@ -65,7 +65,7 @@ class StackClient:
         )
         self._rejected = threading.Event()
         self.monitor = HeartbeatMonitor(self.node, (PLANNER,))
-        self._executor = MultiThreadedExecutor(3, context=self._context)
+        self._executor = CallbackExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._spin = SpinThread(self._executor)
 

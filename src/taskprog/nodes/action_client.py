@@ -1,4 +1,4 @@
-"""An action client that may be called from any thread while an executor of several threads spins its node."""
+"""An action client that may be called from any thread while another one spins its node."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ActionClient(rclpy.action.ActionClient):
     """rclpy's client, whose requests are noted before their responses are looked at.
 
     rclpy 7.1.6 sends a request first and notes its number after, so that a quick server's response can
-    be taken in between by a thread of the executor. It is then thrown away ("Ignoring unexpected goal
+    be taken in between by the thread that spins. It is then thrown away ("Ignoring unexpected goal
     response"), and the future never completes.
     """
 

@@ -108,7 +108,7 @@ def call_action(
     Args:
         cancel: when set, the goal is cancelled and its result still awaited, for up to ``STOP_TIMEOUT``.
         timeout: seconds of wall time for acceptance and result together.
-        feedback: gets each feedback message, in an executor's thread. rclpy drops those that come after the
+        feedback: gets each feedback message, in the thread that spins. rclpy drops those that come after the
             result.
         alive: whether the server's node lives, for example ``HeartbeatMonitor.alive``.
 

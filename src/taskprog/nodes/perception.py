@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import Vector3
 from numpy.typing import NDArray
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sawyer_ntp.msg import DetectedObject, DetectedObjects
@@ -29,6 +28,7 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
+from taskprog.nodes.callback_executor import LongCallbackGroup
 from taskprog.nodes.convert import NANO, from_stamp, upright_pose
 from taskprog.nodes.heartbeat import Heartbeat
 from taskprog.nodes.images import camera_model, colour_message, colour_of, depth_of
@@ -93,7 +93,7 @@ class PerceptionNode(Node):
         self._objects = self.create_publisher(DetectedObjects, "objects", NEWEST)
         self._debug = self.create_publisher(Image, "perception/debug_image", NEWEST)
         # One at a time and in order: the tracker follows time.
-        group = MutuallyExclusiveCallbackGroup()
+        group = LongCallbackGroup()
         for kind, topic, callback in (
             (CameraInfo, "camera/color/camera_info", self._on_info),
             (Image, "camera/color/image_raw", self._on_colour),

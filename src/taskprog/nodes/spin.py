@@ -11,14 +11,13 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from taskprog.nodes.callback_executor import CallbackExecutor
 from taskprog.nodes.single_goal import close_servers
 
-# Blocking execute callbacks take a thread each: one runs, one may wait for its place, the rest serve both.
-THREADS = 8
 STOP_TIMEOUT = 5.0  # seconds of wall time
 SWITCH_INTERVAL = 5e-4  # seconds after which a thread hands on the interpreter; Python's default is 5e-3
 
@@ -30,7 +29,7 @@ class SpinThread(threading.Thread):
     whoever ends the process can first stop what runs.
     """
 
-    def __init__(self, executor: MultiThreadedExecutor):
+    def __init__(self, executor: CallbackExecutor):
         super().__init__(name="spin", daemon=True)
         self._executor = executor
         self._stopping = False
@@ -57,12 +56,7 @@ class SpinThread(threading.Thread):
         self._executor.create_task(lambda: None)  # wakes the thread
         if self.is_alive():
             self.join(timeout)
-        # shutdown() means to wait for callbacks, but never does (rclpy 7.1). First all must have begun:
-        begun = threading.Event()
-        self._executor._executor.submit(begun.set)
-        begun.wait(timeout)
-        self._executor._work_tracker.wait(timeout)
-        self._executor.shutdown(timeout)
+        self._executor.finish(timeout)
 
 
 class _OneInterrupt:
@@ -116,7 +110,7 @@ def run(
 
 
 def _run(factory: Callable[[], Node], expected: tuple[type[Exception], ...]) -> int:
-    executor = MultiThreadedExecutor(THREADS)
+    executor = CallbackExecutor()
     spin = SpinThread(executor)
     node: Node | None = None
     try:
