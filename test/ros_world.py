@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import rclpy
 from rclpy.context import Context
+from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 
 from taskprog.nodes.callback_executor import CallbackExecutor
@@ -89,11 +90,14 @@ class RosWorld:
                 raise spin.error
 
     def _destroy(self, node: Node) -> None:
-        # rclpy leaves actions behind; in the same process they would answer to the next test's clients.
+        # rclpy leaves actions and a lifecycle's services behind; in the same process they would answer to the
+        # next test's clients, or vanish while these look for theirs.
         waitables = list(node.waitables)
         node.destroy_node()
         for waitable in waitables:
             waitable.destroy()
+        if isinstance(node, LifecycleNode):
+            node._state_machine.destroy_when_not_in_use()
 
 
 def wait(event: threading.Event, what: str = "the event") -> None:
