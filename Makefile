@@ -15,6 +15,8 @@ FAMILY ?= block_stacking
 QUICK ?= 0
 
 export OMP_NUM_THREADS ?= 2
+# Set in many containers: every node, and every process of a test, would then compile torch and more anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all bench lint train paper npi clean

@@ -192,6 +192,28 @@ def test_a_cube_hidden_all_the_way_is_carried_all_the_same(film: Film) -> None:
     assert demonstrated_steps(demonstration) == names_of("2>6")
 
 
+HIDING = "5>0 1>5 4>1"  # a tower in front of the yellow cube
+
+
+def before_yellow(film: Film) -> None:
+    film.positions[0, :2], film.positions[2, :2] = (0.611, -0.055), (0.454, -0.081)
+
+
+def test_a_tower_half_hidden_by_another_is_read(film: Film) -> None:
+    before_yellow(film)
+    film.stack(f"{HIDING} 6>2 3>6")
+    assert demonstrated_steps(film.read()) == names_of(f"{HIDING} 6>2 3>6")
+
+
+@pytest.mark.parametrize("aside", [-0.05, 0.05])
+def test_a_half_hidden_cube_on_the_table_is_on_the_table(film: Film, aside: float) -> None:
+    before_yellow(film)
+    film.stack(HIDING)
+    film.carry(6, film.positions[2] + [0.0, aside, 0.0])
+    film.go(np.array([0.40, 0.0, 0.35]))
+    assert demonstrated_steps(film.read()) == (*names_of(HIDING), ("purple", "table"))
+
+
 def test_fast_videos_are_thinned_out(film: Film, tmp_path: Path) -> None:
     film.wait(2)
     path = tmp_path / "fast.mp4"

@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 
 ON_TABLE = TABLE_HEIGHT + CUBE_SIZE / 2  # z of the centre of a cube on the table
 SUPPORT_RADIUS = 0.018  # metres between the centres of a cube and of the one below, seen from above
+# Metres more where all of a cube were hidden: of one that is partly so, what shows has its middle elsewhere.
+HIDDEN_RADIUS = 0.035
 COVERED = 0.85  # a cube with another upon it shows at most this share of what it showed before
 # What is known of a carry, and by how much, in metres, it is off: its path lies in an upright plane, the
 # cube is as far as its size says (a hand hides part of it), as high as usual, and so much faster a frame on.
@@ -43,24 +45,40 @@ def supports(cube: int, positions: Floats) -> list[int]:
 
 
 def put_down(
-    camera: CameraModel, cube: int, centroid: Floats, positions: Floats, shares: Sequence[float]
+    camera: CameraModel, cube: int, centroid: Floats, area: float, positions: Floats, shares: Sequence[float]
 ) -> Floats:
     """(3,) where a cube stands after a carry.
+
+    On the table, unless it is right over a cube that it may stand on. One that is partly hidden also counts
+    as standing on the cube that it is nearly over: that somebody puts it elsewhere on just that line of sight
+    is less likely.
 
     Args:
         camera: that filmed.
         cube: index of the cube.
-        centroid: (2,) pixel, of its outline.
+        centroid: (2,) pixel, of what is seen of it.
+        area: pixels that are seen of it.
         positions: (N, 3) of all cubes, metres, frame ``base``; its own is not used.
         shares: (N,) of each cube, the area seen of it now as a share of that seen before; NaN where unknown.
     """
-    best = centre_at_height(camera, centroid, ON_TABLE)
+    right_over: list[Floats] = []
+    nearly_over: list[tuple[float, int]] = []  # how far aside, as a share of what is allowed, and over which
     for below in supports(cube, positions):
+        if shares[below] > COVERED:
+            continue
         place = centre_at_height(camera, centroid, float(positions[below, 2]) + CUBE_SIZE)
-        aside = np.linalg.norm(place[:2] - positions[below, :2])
-        if aside < SUPPORT_RADIUS and not shares[below] > COVERED and place[2] > best[2]:
-            best = place
-    return best
+        aside = float(np.linalg.norm(place[:2] - positions[below, :2]))
+        hidden = max(1.0 - area / outline_area(camera, place), 0.0)
+        allowed = SUPPORT_RADIUS + HIDDEN_RADIUS * hidden
+        if aside < SUPPORT_RADIUS:
+            right_over.append(place)
+        elif aside < allowed:
+            nearly_over.append((aside / allowed, below))
+    if right_over:
+        return max(right_over, key=lambda place: float(place[2]))
+    if nearly_over:
+        return np.asarray(positions[min(nearly_over)[1]] + [0.0, 0.0, CUBE_SIZE])
+    return centre_at_height(camera, centroid, ON_TABLE)
 
 
 def carried(camera: CameraModel, views: Sequence[View | None], start: Floats, stop: Floats) -> Floats:

@@ -226,7 +226,7 @@ class _Scene:
         centroid = _centroid(views, hold.rest)
         before = self._positions[cube]
         shares = [self._share(other, hold.rest.good) for other in range(len(self._views))]
-        place = put_down(self._camera, cube, centroid, self._positions, shares)
+        place = put_down(self._camera, cube, centroid, hold.rest.view.area, self._positions, shares)
         if self._seen is None:
             path = carried(self._camera, views[hold.start : hold.stop], before, place)
         else:
