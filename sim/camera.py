@@ -65,6 +65,10 @@ class Camera:
         self._scenery.watch(things, others)
         self._watching = True
 
+    def add(self, thing: int) -> None:
+        """One more body is there, which rests now and then."""
+        self._scenery.add(thing)
+
     def render(self) -> Image:
         """What the camera sees now; while its lens is covered black, and NaN where the depth would be."""
         if self._clock() < self.blind_until:

@@ -48,6 +48,11 @@ class Scenery:
         self._last: dict[int, Pose] = {}
         self.rgb, self.depth = self._room
 
+    def add(self, thing: int) -> None:
+        """One more body is there, which may come to rest."""
+        self._things.append(thing)
+        self._paints[thing] = self._paints_of(thing)
+
     def update(self) -> list[int]:
         """See what rests and what does not; the bodies that are still to be drawn."""
         poses = {body: self._pose(body) for body in self._things}

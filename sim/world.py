@@ -113,9 +113,6 @@ class World:
         if description.family == ORDER_FULFILMENT:
             self._settle()
         self.sawyer = Sawyer(self._bullet, share_dir() / "models" / "sawyer" / "sawyer.urdf")
-        self._watch()
-
-    def _watch(self) -> None:
         if not self._gui:  # what the camera hides would be missing from the window
             self.camera.watch(self._bodies, (self.sawyer.body,))
 
@@ -244,8 +241,10 @@ class World:
         index = self.description.objects
         things = self.description.things
         self.description = replace(self.description, things=(*things[:index], thing, *things[index:]))
-        self._bodies.insert(index, add_thing(self._bullet, thing))
-        self._watch()
+        body = add_thing(self._bullet, thing)
+        self._bodies.insert(index, body)
+        if not self._gui:
+            self.camera.add(body)
         return index
 
     def _wake(self, body: int) -> None:

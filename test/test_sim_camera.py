@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from taskprog.tasks.block_stacking import Layout
 from taskprog.tasks.table_top import CUBE_SIZE, CUBES, TABLE_HEIGHT
 from taskprog_sim.camera import Image, draw
+from taskprog_sim.disturbances import disturb
 from taskprog_sim.scene_description import stacking_scene
 from taskprog_sim.world import World
 
@@ -123,6 +124,20 @@ def test_what_rested_and_was_moved_is_seen_where_it_is_now() -> None:
                 different = np.abs(image.rgb.astype(int) - fresh.rgb).max(axis=-1) > 30
                 assert different.sum() < 20
                 assert np.percentile(np.abs(image.depth - fresh.depth), 99.5) < 2e-3
+
+
+def test_what_rested_is_still_seen_when_something_is_added() -> None:
+    with World("order_fulfilment", 2, objects=4, camera_size=(320, 240)) as world:
+        for _ in range(3):
+            world.step(60)
+            before = world.camera.render()
+        for _ in disturb(world, "add_object", "lego"):
+            world.step()
+        for _ in range(3):
+            world.step(60)
+            after = world.camera.render()
+            changed = np.abs(after.rgb.astype(int) - before.rgb).max(axis=-1) > 30
+            assert 20 < changed.sum() < 300  # pixels; a container has thousands
 
 
 def test_an_arm_in_any_pose_is_drawn_whole() -> None:
