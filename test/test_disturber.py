@@ -79,9 +79,9 @@ def test_what_is_held_is_knocked_out_on_its_way_at_any_of_the_first_carries() ->
     assert found == {(PLACE + EACH * n,) for n in range(3)}
 
 
-def test_a_tower_is_toppled_once_a_cube_was_put_on_it() -> None:
+def test_a_tower_is_toppled_once_a_cube_was_put_on_it_and_before_the_task_is_done() -> None:
     found = {tuple(moments(TOPPLE, seed)[0]) for seed in range(20)}
-    assert found == {(LET_GO + EACH * n,) for n in range(3)}
+    assert found == {(LET_GO + EACH * n,) for n in range(2)}
 
 
 def test_nothing_is_toppled_because_the_hand_opened_to_grasp() -> None:
@@ -174,7 +174,7 @@ def test_whoever_does_a_whole_task_is_disturbed_at_any_of_its_carries(kind: str,
                 break
         assert disturber.told, f"seed {seed}"
         assert not disturber.refusals
-    assert len(found) == placements
+    assert len(found) == (max(placements - 1, 1) if kind == TOPPLE else placements)
 
 
 def test_only_the_camera_is_blind_for_some_time() -> None:

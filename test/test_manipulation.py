@@ -69,6 +69,13 @@ def test_what_lies_in_a_container_is_done_with() -> None:
     assert "duck" not in shown(hands(beside, turned))
 
 
+def test_what_leans_on_a_containers_wall_is_done_with() -> None:
+    box, on_wall = thing("box_0", 0.5, 0.4, BOX), thing("duck_0", 0.5, 0.4 - 0.11)
+    assert "duck" in shown(hands(on_wall, box))  # on the table, beside it
+    on_wall.position[2] = TABLE_HEIGHT + 0.07
+    assert "duck" not in shown(hands(on_wall, box))
+
+
 def test_what_is_held_over_a_container_is_still_there() -> None:
     manipulation = hands(thing("duck_0", 0.5), thing("duck_1", 0.7), thing("box_0", 0.5, 0.4, BOX))
     grasp = np.array([0.5, 0.0, TABLE_HEIGHT + 0.02])

@@ -45,8 +45,8 @@ class Disturber:
         self._disturb = disturb
         self._kind = kind
         self._seed = seed
-        # A tower needs a cube put on another first, and may fall when the last of them is put.
-        self._after = int(rng.integers(1, carries + 1)) if kind == TOPPLE else int(rng.integers(carries))
+        # A tower needs a cube put on another first; when the last of them is put, the task is done.
+        self._after = int(rng.integers(1, max(carries, 2))) if kind == TOPPLE else int(rng.integers(carries))
         self._grasps = 0
         self._placing = False  # the latest move was to where something is put
         self._arrived = threading.Event()  # the latest move has ended

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 GRASP_RADIUS = 0.035  # metres between tool and object centre at most, to say that this object was grasped
 NEAR = 0.08  # metres, level: of objects alike, the one seen no farther from where one was let go is that one
 HIDDEN_ABOVE = 0.03  # metres by which the centre of what lies in a heap may be above its container's rim
+ON_WALL = (
+    0.015  # metres beyond a container's walls at which what is too high to lie on the table leans on one
+)
 
 
 @dataclass(frozen=True)
@@ -131,14 +134,17 @@ class SceneEstimate:
 
 
 def lies_in(thing: ObjectEstimate, box: ObjectEstimate) -> bool:
-    """Whether an object's centre is within a container's walls, and not high above it."""
+    """Whether an object's centre is within a container's walls, or on one of them, and not high above it."""
     rim = box.position[2] + box.size[2] / 2
-    return is_over(thing.position, box) and bool(thing.position[2] < rim + HIDDEN_ABOVE)
+    high = thing.position[2] > box.position[2]
+    return is_over(thing.position, box, ON_WALL if high else 0.0) and bool(
+        thing.position[2] < rim + HIDDEN_ABOVE
+    )
 
 
-def is_over(place: NDArray[np.float64], box: ObjectEstimate) -> bool:
-    """Whether a place (3,) lies within a container's walls as seen from above."""
+def is_over(place: NDArray[np.float64], box: ObjectEstimate, beyond: float = 0.0) -> bool:
+    """Whether a place (3,) lies within a container's walls, or ``beyond`` metres outside, seen from above."""
     x, y = place[:2] - box.position[:2]
     cos, sin = math.cos(box.yaw), math.sin(box.yaw)
     along, across = cos * x + sin * y, cos * y - sin * x
-    return bool(abs(along) < box.size[0] / 2 and abs(across) < box.size[1] / 2)
+    return bool(abs(along) < box.size[0] / 2 + beyond and abs(across) < box.size[1] / 2 + beyond)
