@@ -19,7 +19,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
-from ros_world import Background, RosWorld, wait_until
+from ros_world import TIMEOUT, Background, RosWorld, wait_until
 from sawyer_ntp.msg import DetectedObject, DetectedObjects
 from sensor_msgs.msg import JointState
 
@@ -297,6 +297,54 @@ def test_after_a_failure_the_next_image_is_waited_for(ros: RosWorld) -> None:
     observation = Background(cell.names)
     cell.perception.publish()
     assert "duck" in observation.result()
+
+
+class Fall:
+    """Perception sees the duck somewhere else every tenth of a second."""
+
+    def __init__(self, cell: Cell):
+        cell.domain.begin()
+        cell.perception.wait()
+        self._cell = cell
+        self._second = cell.newest().sec + 1000
+        self._images = 0
+
+    def see(self, x: float) -> None:
+        self._images += 1
+        perception = self._cell.perception
+        perception.things = (replace(DUCK, position=(x, *DUCK.position[1:])), *BOXES)
+        perception.stamp = Time(sec=self._second, nanosec=10**8 * self._images)
+        perception.publish()
+        wait_until(lambda: self._cell.newest() == perception.stamp, "the image")
+
+
+def test_nothing_is_decided_while_something_falls(ros: RosWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ros_domain, "STANDSTILL", TIMEOUT)
+    cell = Cell(ros, DUCK)
+    fall = Fall(cell)
+    fall.see(0.50)
+    fall.see(0.55)
+    place = Background(lambda: cell.place("duck"))
+    fall.see(0.60)
+    fall.see(0.65)
+    fall.see(0.65)
+    assert place.result()[0] == pytest.approx(0.65)
+
+
+def test_what_moves_on_and_on_or_time_that_stands_still_keeps_nobody_waiting(
+    ros: RosWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell = Cell(ros, DUCK)
+    fall = Fall(cell)
+    fall.see(0.50)
+    fall.see(0.55)
+    assert cell.place("duck")[0] == pytest.approx(0.55)
+    monkeypatch.setattr(ros_domain, "STANDSTILL", TIMEOUT)
+    monkeypatch.setattr(ros_domain, "STIR_TIMEOUT", 0.25)
+    place = Background(lambda: cell.place("duck"))
+    for x in (0.60, 0.65, 0.60):
+        fall.see(x)
+    assert place.result()[0] == pytest.approx(0.60)
 
 
 def test_the_loss_of_a_thin_thing_is_noticed(ros: RosWorld) -> None:

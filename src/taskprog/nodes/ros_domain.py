@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 import time
@@ -14,7 +15,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sawyer_ntp.action import MoveGripper, MoveTo
-from sawyer_ntp.msg import DetectedObjects
+from sawyer_ntp.msg import DetectedObject, DetectedObjects
 from sensor_msgs.msg import JointState
 
 from taskprog.control.errors import MotionError
@@ -28,7 +29,7 @@ from taskprog.control.robot import (
     GRIPPER_OPEN_WIDTH,
     gripper_width,
 )
-from taskprog.control.scene_estimate import ObjectEstimate
+from taskprog.control.scene_estimate import GRASP_RADIUS, ObjectEstimate
 from taskprog.machine import Call, CancelToken, Observation, ObservationError, Outcome, OutcomeCode
 from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import ActionCancelled, ActionError, ActionRejected, ActionTimeout, call_action
@@ -41,6 +42,12 @@ from taskprog.tasks.twin import RETREAT
 
 FRESH_TIMEOUT = 5.0  # seconds to wait for a new image, of wall time and of the robot's
 SLOW = 3.0  # times as much wall time, where the robot's goes more slowly, or stands still
+# What moves may be falling: nothing is decided before it lies, or for so many seconds of the robot's time.
+STIR_TIMEOUT = 1.0
+STIR = 0.015  # metres between two images in a row; less is noise
+STANDSTILL = (
+    0.3  # seconds of wall time without a newer image: the robot's time stands still, so nothing moves
+)
 MOTION_TIMEOUT = 60.0  # seconds of wall time for one primitive
 LOST_MARGIN = 0.006  # metres that the pads close beyond the grasped width before it counts as lost
 QUARTER = math.pi / 2  # radians, between the turns of the tool in which a receptacle is to be reached
@@ -68,6 +75,7 @@ class RosDomain:
         self._move_gripper = ActionClient(node, MoveGripper, "move_gripper", callback_group=group)
         self._changed = threading.Condition()
         self._objects: DetectedObjects | None = None
+        self._objects_before: DetectedObjects | None = None  # of the image before
         self._objects_count = 0
         self._joints: dict[str, float] = {}
         self._joints_stamp = -math.inf
@@ -130,6 +138,8 @@ class RosDomain:
 
     def _on_objects(self, message: DetectedObjects) -> None:
         with self._changed:
+            if self._objects is not None and _stamp(self._objects) < _stamp(message):
+                self._objects_before = self._objects
             self._objects = message
             self._objects_count += 1
             self._changed.notify_all()
@@ -171,13 +181,41 @@ class RosDomain:
             self._needed = frozenset()
             return self._objects
 
+    def _wait_still(self, tool: NDArray[np.float64]) -> DetectedObjects:
+        """The newest message of perception, once nothing moves but what is in the hand at ``tool`` (3,)."""
+        message = self._wait_objects()
+        began = _stamp(message)
+        with self._changed:
+            while _stamp(message) - began < STIR_TIMEOUT and self._stirs(message, tool):
+                if not self._changed.wait_for(functools.partial(self._is_newer, message), STANDSTILL):
+                    break
+                assert self._objects is not None
+                message = self._objects
+        return message
+
+    def _is_newer(self, message: DetectedObjects) -> bool:
+        return self._objects is not None and _stamp(self._objects) > _stamp(message)
+
+    def _stirs(self, message: DetectedObjects, tool: NDArray[np.float64]) -> bool:
+        """Whether something is elsewhere than in the image before, or is seen no more."""
+        if self._objects_before is None:
+            return False
+        before = {o.name: o for o in self._objects_before.objects if o.visible}
+        for now in message.objects:
+            then = before.get(now.name)
+            if then is None or (self._hands.scene.held and math.dist(_centre(now), tool) < GRASP_RADIUS):
+                continue
+            if not now.visible or math.dist(_centre(now), _centre(then)) > STIR:
+                return True
+        return False
+
     def _unfit(self) -> str:
         """Why the newest message of perception is of no use; empty if it is."""
         message = self._objects
         if (
             message is None
             or self._objects_count < self._wanted
-            or from_stamp(message.header.stamp) < self._motion_end
+            or _stamp(message) < self._motion_end
             or not message.objects
         ):
             seen = "none" if message is None else f"{len(message.objects)} objects, old"
@@ -203,11 +241,12 @@ class RosDomain:
     def observe(self) -> Observation:
         """See ``taskprog.machine.domain.Domain``."""
         needed = self._needed  # none but in a run's first image
-        message = self._wait_objects()
-        stamp = from_stamp(message.header.stamp)
+        self._wait_objects()
+        tool, yaw = self._tool()
+        message = self._wait_still(tool)
+        stamp = _stamp(message)
         estimates = self._estimates(message, stamp)
         self._hands.see(estimates)
-        tool, yaw = self._tool()
         self._check_reach([o for o in estimates if o.name in needed], yaw)
         if self._found_held:
             self._hands.closed(tool, yaw, True)
@@ -344,3 +383,14 @@ class RosDomain:
 
     def _ended(self, stamp: float) -> None:
         self._motion_end = max(self._motion_end, stamp)
+
+
+def _stamp(message: DetectedObjects) -> float:
+    """When its image was taken, seconds."""
+    return from_stamp(message.header.stamp)
+
+
+def _centre(seen: DetectedObject) -> tuple[float, float, float]:
+    """Metres."""
+    position = seen.pose.position
+    return position.x, position.y, position.z
