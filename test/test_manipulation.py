@@ -69,8 +69,15 @@ def test_what_lies_in_a_container_is_done_with() -> None:
     assert "duck" not in shown(hands(beside, turned))
 
 
+def test_what_is_seen_within_a_containers_wall_is_done_with() -> None:
+    """No centre is there: it lies in the container, and was seen a few millimetres aside."""
+    box = thing("box_0", 0.5, 0.4, BOX)
+    assert "duck" not in shown(hands(thing("duck_0", 0.5, 0.4 - BOX[1] / 2 - 0.004), box))
+    assert "jenga" in shown(hands(thing("jenga_0", 0.5, 0.4 - BOX[1] / 2 - 0.01), box))
+
+
 def test_what_leans_on_a_containers_wall_is_done_with() -> None:
-    box, on_wall = thing("box_0", 0.5, 0.4, BOX), thing("duck_0", 0.5, 0.4 - 0.11)
+    box, on_wall = thing("box_0", 0.5, 0.4, BOX), thing("duck_0", 0.5, 0.4 - 0.115)
     assert "duck" in shown(hands(on_wall, box))  # on the table, beside it
     on_wall.position[2] = TABLE_HEIGHT + 0.07
     assert "duck" not in shown(hands(on_wall, box))

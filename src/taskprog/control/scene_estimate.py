@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 GRASP_RADIUS = 0.035  # metres between tool and object centre at most, to say that this object was grasped
 NEAR = 0.08  # metres, level: of objects alike, the one seen no farther from where one was let go is that one
 HIDDEN_ABOVE = 0.03  # metres by which the centre of what lies in a heap may be above its container's rim
-ON_WALL = (
-    0.015  # metres beyond a container's walls at which what is too high to lie on the table leans on one
-)
+# Metres beyond a container's walls: nothing outside is so thin that its centre comes nearer to them; and
+# where what is too high to lie on the table leans on one.
+IN_WALL, ON_WALL = 0.006, 0.015
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def lies_in(thing: ObjectEstimate, box: ObjectEstimate) -> bool:
     """Whether an object's centre is within a container's walls, or on one of them, and not high above it."""
     rim = box.position[2] + box.size[2] / 2
     high = thing.position[2] > box.position[2]
-    return is_over(thing.position, box, ON_WALL if high else 0.0) and bool(
+    return is_over(thing.position, box, ON_WALL if high else IN_WALL) and bool(
         thing.position[2] < rim + HIDDEN_ABOVE
     )
 

@@ -45,9 +45,7 @@ SLOW = 3.0  # times as much wall time, where the robot's goes more slowly, or st
 # What moves may be falling: nothing is decided before it lies, or for so many seconds of the robot's time.
 STIR_TIMEOUT = 1.0
 STIR = 0.015  # metres between two images in a row; less is noise
-STANDSTILL = (
-    0.3  # seconds of wall time without a newer image: the robot's time stands still, so nothing moves
-)
+STANDSTILL = 0.3  # seconds of wall time without a newer image: the robot's time stands still
 MOTION_TIMEOUT = 60.0  # seconds of wall time for one primitive
 LOST_MARGIN = 0.006  # metres that the pads close beyond the grasped width before it counts as lost
 QUARTER = math.pi / 2  # radians, between the turns of the tool in which a receptacle is to be reached
