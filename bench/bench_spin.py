@@ -26,6 +26,7 @@ from taskprog.nodes.qos import STATES
 
 RATE = 50.0  # messages a second
 SECONDS = 20.0
+START_TIMEOUT = 30.0  # seconds until the first message
 EXECUTORS: dict[str, type[Executor]] = {
     "ours": CallbackExecutor,
     "MultiThreadedExecutor": MultiThreadedExecutor,
@@ -51,7 +52,8 @@ def listen(kind: str, results: multiprocessing.Queue[tuple[str, float, int]]) ->
     executor = EXECUTORS[kind](THREADS)
     executor.add_node(node)
     threading.Thread(target=executor.spin, daemon=True).start()
-    started.wait()
+    if not started.wait(START_TIMEOUT):
+        os._exit(1)
     began, before = time.process_time(), heard
     time.sleep(SECONDS)
     used, taken = time.process_time() - began, heard - before
@@ -75,6 +77,8 @@ def main() -> None:
     while any(process.is_alive() for process in listeners):
         publisher.publish(message)
         time.sleep(1.0 / RATE)
+    if any(process.exitcode for process in listeners):
+        raise SystemExit("a listener heard nothing, or failed")
     table = Table(title=f"a node that hears {RATE:g} messages a second")
     table.add_column("executor")
     table.add_column("processor ms a message", justify="right")
