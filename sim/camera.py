@@ -66,8 +66,9 @@ class Camera:
         self._watching = True
 
     def add(self, thing: int) -> None:
-        """One more body is there, which rests now and then."""
-        self._scenery.add(thing)
+        """One more body is there, which rests now and then; if none are watched, all are drawn anyway."""
+        if self._watching:
+            self._scenery.add(thing)
 
     def render(self) -> Image:
         """What the camera sees now; while its lens is covered black, and NaN where the depth would be."""

@@ -243,8 +243,7 @@ class World:
         self.description = replace(self.description, things=(*things[:index], thing, *things[index:]))
         body = add_thing(self._bullet, thing)
         self._bodies.insert(index, body)
-        if not self._gui:
-            self.camera.add(body)
+        self.camera.add(body)
         return index
 
     def _wake(self, body: int) -> None:
