@@ -49,6 +49,11 @@ def upright_pose(position: Iterable[float], yaw: float) -> Pose:
     return Pose(position=Point(x=x, y=y, z=z), orientation=turn)
 
 
+def place_of(pose: Pose) -> tuple[float, float, float]:
+    """Where a pose is, metres."""
+    return pose.position.x, pose.position.y, pose.position.z
+
+
 def upright_yaw(pose: Pose) -> float:
     """The turn about z of something upright, radians."""
     return 2 * math.atan2(pose.orientation.z, pose.orientation.w)

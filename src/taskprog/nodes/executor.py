@@ -20,7 +20,7 @@ from taskprog.control.primitives import ExecutorConfig, Motion, PrimitiveExecuto
 from taskprog.control.robot import RobotState
 from taskprog.machine import CancelToken, ObservationError, OutcomeCode
 from taskprog.nodes.action_robot import ActionRobot
-from taskprog.nodes.convert import from_pose, from_stamp, to_pose, to_stamp, upright_yaw
+from taskprog.nodes.convert import from_pose, from_stamp, place_of, to_pose, to_stamp, upright_yaw
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
 from taskprog.nodes.parameters import declare
 from taskprog.nodes.qos import NEWEST
@@ -238,7 +238,7 @@ class ExecutorNode(Node):
 
 def _obstacle(seen: DetectedObject) -> Obstacle:
     return Obstacle(
-        np.array([seen.pose.position.x, seen.pose.position.y, seen.pose.position.z]),
+        np.array(place_of(seen.pose)),
         np.array([seen.size.x, seen.size.y, seen.size.z]),
         bool(seen.visible),
         str(seen.name),

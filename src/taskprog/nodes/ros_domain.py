@@ -15,7 +15,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sawyer_ntp.action import MoveGripper, MoveTo
-from sawyer_ntp.msg import DetectedObject, DetectedObjects
+from sawyer_ntp.msg import DetectedObjects
 from sensor_msgs.msg import JointState
 
 from taskprog.control.errors import MotionError
@@ -33,7 +33,7 @@ from taskprog.control.scene_estimate import GRASP_RADIUS, ObjectEstimate
 from taskprog.machine import Call, CancelToken, Observation, ObservationError, Outcome, OutcomeCode
 from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import ActionCancelled, ActionError, ActionRejected, ActionTimeout, call_action
-from taskprog.nodes.convert import from_stamp, to_pose, to_stamp, upright_yaw
+from taskprog.nodes.convert import from_stamp, place_of, to_pose, to_stamp, upright_yaw
 from taskprog.nodes.heartbeat import HeartbeatMonitor
 from taskprog.nodes.qos import NEWEST
 from taskprog.tasks.family import Family
@@ -179,20 +179,18 @@ class RosDomain:
             self._needed = frozenset()
             return self._objects
 
-    def _wait_still(self, tool: NDArray[np.float64]) -> DetectedObjects:
-        """The newest message of perception, once nothing moves but what is in the hand at ``tool`` (3,)."""
-        message = self._wait_objects()
-        began = _stamp(message)
+    def _wait_still(self, tool: NDArray[np.float64]) -> None:
+        """Wait until nothing moves in the newest image but what is in the hand at ``tool`` (3,)."""
         with self._changed:
-            while _stamp(message) - began < STIR_TIMEOUT and self._stirs(message, tool):
-                if not self._changed.wait_for(functools.partial(self._is_newer, message), STANDSTILL):
-                    break
-                assert self._objects is not None
-                message = self._objects
-        return message
+            assert self._objects is not None
+            began = stamp = _stamp(self._objects)
+            while stamp - began < STIR_TIMEOUT and self._stirs(self._objects, tool):
+                if not self._changed.wait_for(functools.partial(self._is_newer, stamp), STANDSTILL):
+                    return
+                stamp = _stamp(self._objects)
 
-    def _is_newer(self, message: DetectedObjects) -> bool:
-        return self._objects is not None and _stamp(self._objects) > _stamp(message)
+    def _is_newer(self, stamp: float) -> bool:
+        return self._objects is not None and _stamp(self._objects) > stamp
 
     def _stirs(self, message: DetectedObjects, tool: NDArray[np.float64]) -> bool:
         """Whether something is elsewhere than in the image before, or is seen no more."""
@@ -200,10 +198,10 @@ class RosDomain:
             return False
         before = {o.name: o for o in self._objects_before.objects if o.visible}
         for now in message.objects:
-            then = before.get(now.name)
-            if then is None or (self._hands.scene.held and math.dist(_centre(now), tool) < GRASP_RADIUS):
+            then, place = before.get(now.name), place_of(now.pose)
+            if then is None or (self._hands.scene.held and math.dist(place, tool) < GRASP_RADIUS):
                 continue
-            if not now.visible or math.dist(_centre(now), _centre(then)) > STIR:
+            if not now.visible or math.dist(place, place_of(then.pose)) > STIR:
                 return True
         return False
 
@@ -241,7 +239,8 @@ class RosDomain:
         needed = self._needed  # none but in a run's first image
         self._wait_objects()
         tool, yaw = self._tool()
-        message = self._wait_still(tool)
+        self._wait_still(tool)
+        message = self._wait_objects()
         stamp = _stamp(message)
         estimates = self._estimates(message, stamp)
         self._hands.see(estimates)
@@ -295,7 +294,7 @@ class RosDomain:
         for o in message.objects:
             name = self._hands.name_of(o.name, o.category)
             if name is not None:
-                position = np.array([o.pose.position.x, o.pose.position.y, o.pose.position.z])
+                position = np.array(place_of(o.pose))
                 yaw = upright_yaw(o.pose)
                 size = np.array([o.size.x, o.size.y, o.size.z])
                 estimates.append(ObjectEstimate(name, position, yaw, o.visible, stamp, size, o.name))
@@ -386,9 +385,3 @@ class RosDomain:
 def _stamp(message: DetectedObjects) -> float:
     """When its image was taken, seconds."""
     return from_stamp(message.header.stamp)
-
-
-def _centre(seen: DetectedObject) -> tuple[float, float, float]:
-    """Metres."""
-    position = seen.pose.position
-    return position.x, position.y, position.z

@@ -10,7 +10,7 @@ from geometry_msgs.msg import Point as PointMsg
 from sawyer_ntp.msg import DetectedObjects, StackFrame, TraceDescription, TraceEvent
 
 from taskprog.machine import Event, EventKind, Scope, Trace
-from taskprog.nodes.convert import from_stamp, to_stamp, upright_yaw
+from taskprog.nodes.convert import from_stamp, place_of, to_stamp, upright_yaw
 from taskprog.view.scene import SeenObject
 from taskprog.view.step import Point, StackEntry, Step, target_of
 
@@ -136,7 +136,7 @@ def seen_objects(message: DetectedObjects) -> list[SeenObject]:
     return [
         SeenObject(
             o.name,
-            (o.pose.position.x, o.pose.position.y, o.pose.position.z),
+            place_of(o.pose),
             upright_yaw(o.pose),
             o.size.z,
             o.visible,
