@@ -96,10 +96,19 @@ def test_an_error_is_noted_and_the_others_are_served_on(worker: Worker) -> None:
 
 
 def test_an_error_in_the_pool_is_noted_too(worker: Worker, ros: RosWorld) -> None:
-    worker.node.create_service(Trigger, "ask", lambda request, answer: 1 // 0)
+    def fail(request: Trigger.Request, answer: Trigger.Response) -> Trigger.Response:
+        worker.begun.set()
+        worker.go_on.wait(TIMEOUT)
+        raise ZeroDivisionError
+
+    worker.node.create_service(Trigger, "ask", fail)
     client = ros.node("client").create_client(Trigger, "ask")
     assert client.wait_for_service(TIMEOUT)
     client.call_async(Trigger.Request())
+    wait(worker.begun, "the callback")
+    worker.say("quick", "the last message")
+    wait_until(lambda: bool(worker.quick), "the message")
+    worker.go_on.set()
     wait(worker.spin.failed, "the error")
     assert isinstance(worker.spin.error, ZeroDivisionError)
 

@@ -61,7 +61,13 @@ class CallbackExecutor(Executor):
             task()
             task.result()
         else:
-            self._in_pool.add(self._pool.submit(_run, task))
+            future = self._pool.submit(_run, task)
+            self._in_pool.add(future)
+            future.add_done_callback(self._come_back_for_error)
+
+    def _come_back_for_error(self, future: Future[None]) -> None:
+        if future.exception() is not None:
+            self.create_task(lambda: None)  # else whoever waits for messages learns of it with the next one
 
     def _make_handler(
         self, entity: WaitableEntityType, node: Node, take_from_wait_list: Callable[[Any], Any]
