@@ -2,7 +2,7 @@
 
 TinyRenderer's cost is pixels and triangles: floor and table fill most of a picture and never change, and
 goods have many triangles and mostly rest. So every frame draws only what moves, and only the part of the
-picture where that is.
+picture where that is; while nothing moves, the last one is given once more.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from taskprog.perception.camera import CameraModel
 from taskprog_sim.bullet import pybullet
-from taskprog_sim.scenery import Scenery
+from taskprog_sim.scenery import Part, Scenery
 
 NEAR, FAR = 0.2, 6.0  # metres: nothing nearer or farther is drawn
 # Where TinyRenderer samples pixel (u, v), against (u, v) itself.
@@ -34,8 +34,8 @@ class Image:
     """One picture.
 
     Attributes:
-        rgb: (H, W, 3) uint8.
-        depth: (H, W) float32, metres along the optical axis; ``FAR`` where there is nothing.
+        rgb: (H, W, 3) uint8; read only.
+        depth: (H, W) float32, metres along the optical axis; ``FAR`` where there is nothing; read only.
         stamp: seconds of simulated time.
     """
 
@@ -58,11 +58,12 @@ class Camera:
         self._clock = clock
         self.blind_until = 0.0
         self._watching = False
+        self._last: Image | None = None
         self._scenery = Scenery(client, room.rgb, room.depth, lambda: draw(model, client))
 
-    def watch(self, things: Sequence[int], others: Sequence[int]) -> None:
+    def watch(self, things: Sequence[int], robots: Sequence[int]) -> None:
         """From now on these bodies are there, and no others: ``things`` rest now and then."""
-        self._scenery.watch(things, others)
+        self._scenery.watch(things, robots)
         self._watching = True
 
     def add(self, thing: int) -> None:
@@ -75,7 +76,10 @@ class Camera:
         if self._clock() < self.blind_until:
             shape = self.model.height, self.model.width
             return Image(np.zeros((*shape, 3), np.uint8), np.full(shape, np.nan, np.float32), self._clock())
-        window = self._window(self._scenery.update())
+        parts = self._scenery.update()
+        if self._watching and self._scenery.unchanged and self._last is not None:
+            return replace(self._last, stamp=self._clock())
+        window = self._window(parts)
         image = Image(self._scenery.rgb.copy(), self._scenery.depth.copy(), self._clock())
         if window.area:
             rgb, depth = draw(self.model, self._client, window)
@@ -83,18 +87,17 @@ class Camera:
             before = depth < image.depth[here]
             np.copyto(image.rgb[here], rgb, where=before[..., None])
             np.copyto(image.depth[here], depth, where=before)
+        for array in (image.rgb, image.depth):
+            array.setflags(write=False)  # it may be given again
+        self._last = image
         return image
 
-    def _window(self, bodies: Sequence[int]) -> Window:
-        """The part of the picture in which these bodies are."""
+    def _window(self, parts: Sequence[Part]) -> Window:
+        """The part of the picture in which these parts of bodies are."""
         client, whole = self._client, Window(0, 0, self.model.width, self.model.height)
         if not self._watching:
             return whole
-        boxes = [
-            pybullet.getAABB(body, link, physicsClientId=client)
-            for body in bodies
-            for link in range(-1, pybullet.getNumJoints(body, physicsClientId=client))
-        ]
+        boxes = [pybullet.getAABB(body, link, physicsClientId=client) for body, link in parts]
         if not boxes:
             return Window(0, 0, 0, 0)
         low, high = (np.array(corners) for corners in zip(*boxes, strict=True))

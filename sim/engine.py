@@ -30,7 +30,7 @@ RESEND_PERIOD = 0.5  # seconds of wall time between repetitions while time stand
 BATCH_STEPS = 12  # of time that pass at most between two looks at what is to be done
 # States a simulated second: a whole number of steps of 1/240 s, several of which make the time between two
 # looks at the joints or two pictures, so that the simulation seldom stops.
-STATE_RATE = 40.0
+STATE_RATE = 20.0
 MAX_LAG = 0.1  # seconds behind real time that are caught up; more is dropped
 IDLE_WAIT = 0.02  # seconds of wall time between two looks at commands while nothing happens
 REALTIME_WAIT = 0.004

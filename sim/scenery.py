@@ -1,21 +1,25 @@
-"""What stands still is drawn once: the room, and the things that rest in it.
+"""What stands still is drawn once: the room, the robot's base, and the things that rest.
 
 A mesh costs TinyRenderer its triangles in every picture, wherever it is; forty goods cost more than the
-robot. So what rests is drawn into the backdrop and hidden from then on, until it moves.
+robot. So what rests is drawn into the backdrop and hidden from then on, until it moves. Of the robot it is
+the base with its pedestal that costs most, and that never moves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from taskprog_sim.bullet import pybullet
 
-SAME_PLACE, SAME_TURN = 1e-4, 1e-3  # metres, and of a quaternion's components: nearer than this is at rest
+# Metres, of a quaternion's components, and radians (metres) of a joint: nearer than this is at rest.
+SAME_PLACE, SAME_TURN, SAME_JOINT = 1e-4, 1e-3, 1e-4
 
-Pose = tuple[float, ...]  # position and quaternion
+Pose = tuple[float, ...]  # position and quaternion, then the joints' positions
+Part = tuple[int, int]  # a body and one of its links, -1 is the base
 Paint = tuple[int, int, tuple[float, float, float, float]]  # link, number of its shape, colour
 
 
@@ -25,6 +29,7 @@ class Scenery:
     Attributes:
         rgb: (H, W, 3) uint8.
         depth: (H, W) float32, metres.
+        unchanged: whether a picture taken now would be the same as at the ``update`` before.
     """
 
     def __init__(
@@ -36,50 +41,84 @@ class Scenery:
     ):
         """``rgb`` and ``depth`` are of what never moves; ``draw`` takes a picture of what is not hidden."""
         self._client = client
-        self._room = rgb, depth
+        self._bare = rgb, depth
         self._draw = draw
         self.watch((), ())
 
-    def watch(self, things: Sequence[int], others: Sequence[int]) -> None:
-        """From now on these bodies are there: ``things`` may come to rest, ``others`` are always drawn."""
-        self._things, self._others = list(things), list(others)
-        self._paints = {body: self._paints_of(body) for body in (*things, *others)}
+    def watch(self, things: Sequence[int], robots: Sequence[int]) -> None:
+        """From now on these bodies are there: ``things`` may come to rest, a robot's base never moves."""
+        self._things = list(things)
+        self._paints = {body: self._paints_of(body) for body in (*things, *robots)}
+        self._links = {body: self._links_of(body) for body in (*things, *robots)}
         self._still: dict[int, Pose] = {}
-        self._last: dict[int, Pose] = {}
+        self._last: dict[int, Pose] = {}  # of all bodies, at the update before
+        self._drawn: dict[int, Pose] = {}  # when the picture last changed
+        self.unchanged = False
+        bases = {}
+        for robot in robots:
+            self._links[robot].remove(-1)
+            bases[robot] = [paint for paint in self._paints[robot] if paint[0] == -1]
+            self._paints[robot] = [paint for paint in self._paints[robot] if paint[0] != -1]
+        self._room = self._bare
+        if robots:
+            self._room = self._together(bases)
+            for robot in robots:
+                self._show(robot, bases[robot], False)
+            for body, paints in self._paints.items():
+                self._show(body, paints, True)
         self.rgb, self.depth = self._room
 
     def add(self, thing: int) -> None:
         """One more body is there, which may come to rest."""
         self._things.append(thing)
         self._paints[thing] = self._paints_of(thing)
+        self._links[thing] = self._links_of(thing)
 
-    def update(self) -> list[int]:
-        """See what rests and what does not; the bodies that are still to be drawn."""
-        poses = {body: self._pose(body) for body in self._things}
+    def update(self) -> list[Part]:
+        """See what rests and what does not; the parts of bodies that are still to be drawn."""
+        poses = {body: self._pose(body) for body in self._paints}
         still = {body: pose for body, pose in self._still.items() if _same(pose, poses[body])}
-        for body, pose in poses.items():
-            if body not in still and body in self._last and _same(pose, self._last[body]):
-                still[body] = pose
+        for body in self._things:
+            if body not in still and body in self._last and _same(poses[body], self._last[body]):
+                still[body] = poses[body]
         self._last = poses
-        if still.keys() != self._still.keys():
-            self._take(still)
-        return [body for body in (*self._things, *self._others) if body not in self._still]
+        taken = still.keys() != self._still.keys()
+        if taken:
+            self.rgb, self.depth = self._together({body: self._paints[body] for body in still})
+            self._still = still
+            for body, paints in self._paints.items():
+                self._show(body, paints, body not in still)
+        self.unchanged = (
+            not taken
+            and poses.keys() == self._drawn.keys()
+            and all(_same(pose, self._drawn[body]) for body, pose in poses.items())
+        )
+        if not self.unchanged:
+            self._drawn = poses
+        return [
+            (body, link) for body in self._paints if body not in self._still for link in self._links[body]
+        ]
 
-    def _take(self, still: dict[int, Pose]) -> None:
-        """Draw ``still`` into the backdrop."""
-        for body, paints in self._paints.items():
-            self._show(body, paints, body in still)
+    def _together(
+        self, shown: Mapping[int, Sequence[Paint]]
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """A picture of these in the room; leaves them shown, and everything else hidden."""
+        for body in self._paints:
+            self._show(body, self._paints[body], False)
+        for body in shown:
+            self._show(body, shown[body], True)
         rgb, depth = self._draw()
         behind = depth >= self._room[1]
-        self.rgb = np.where(behind[..., None], self._room[0], rgb)
-        self.depth = np.where(behind, self._room[1], depth)
-        for body, paints in self._paints.items():
-            self._show(body, paints, body not in still)
-        self._still = still
+        return np.where(behind[..., None], self._room[0], rgb), np.where(behind, self._room[1], depth)
 
     def _pose(self, body: int) -> Pose:
         position, quaternion = pybullet.getBasePositionAndOrientation(body, physicsClientId=self._client)
-        return (*position, *quaternion)
+        joints = range(pybullet.getNumJoints(body, physicsClientId=self._client))
+        states = pybullet.getJointStates(body, joints, physicsClientId=self._client) if joints else ()
+        return (*position, *quaternion, *(state[0] for state in states))
+
+    def _links_of(self, body: int) -> list[int]:
+        return list(range(-1, pybullet.getNumJoints(body, physicsClientId=self._client)))
 
     def _paints_of(self, body: int) -> list[Paint]:
         numbers: dict[int, int] = {}
@@ -103,5 +142,5 @@ class Scenery:
 
 
 def _same(a: Pose, b: Pose) -> bool:
-    near = all(abs(x - y) < SAME_PLACE for x, y in zip(a[:3], b[:3], strict=True))
-    return near and all(abs(x - y) < SAME_TURN for x, y in zip(a[3:], b[3:], strict=True))
+    limits = itertools.chain((SAME_PLACE,) * 3, (SAME_TURN,) * 4, itertools.repeat(SAME_JOINT))
+    return all(abs(x - y) < limit for x, y, limit in zip(a, b, limits, strict=False))

@@ -9,10 +9,13 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from taskprog.resources import share_dir
 from taskprog.tasks.block_stacking import Layout
 from taskprog.tasks.table_top import CUBE_SIZE, CUBES, TABLE_HEIGHT
+from taskprog_sim.bullet import Bullet
 from taskprog_sim.camera import Image, draw
 from taskprog_sim.disturbances import disturb
+from taskprog_sim.sawyer import Sawyer
 from taskprog_sim.scene_description import stacking_scene
 from taskprog_sim.world import World
 
@@ -154,3 +157,37 @@ def test_an_arm_in_any_pose_is_drawn_whole() -> None:
             image = world.camera.render()
             _, depth = draw(world.camera.model, world._bullet.client)
             assert not (depth < image.depth - 1e-3).any()
+
+
+def test_the_robot_is_seen_with_its_base_also_after_a_start() -> None:
+    """The base never moves, and is drawn once."""
+    with World(camera_size=(320, 240)) as world:
+        alone = Bullet()
+        alone.clear()
+        Sawyer(alone, share_dir() / "models" / "sawyer" / "sawyer.urdf")
+        rgb, depth = draw(world.camera.model, alone.client)
+        alone.close()
+        for _ in range(2):
+            image = world.camera.render()
+            assert not (depth < image.depth - 1e-3).any()
+            front = np.abs(image.depth - depth) < 1e-3
+            assert front.sum() > 7000
+            assert np.abs(image.rgb[front].astype(int) - rgb[front]).max() <= 2
+            world.start(stacking_scene(spread()))
+
+
+def test_a_picture_changes_while_only_the_fingers_move() -> None:
+    with World(camera_size=(320, 240)) as world:
+        world.step(60)
+        world.camera.render()
+        first = world.camera.render()
+        world.step(24)
+        same = world.camera.render()
+        assert same.stamp > first.stamp
+        assert (same.rgb == first.rgb).all()
+        world.sawyer.command_gripper(0.03, 10.0)
+        world.step(24)
+        moved = world.camera.render()
+        assert (moved.rgb != first.rgb).any()
+        with pytest.raises(ValueError, match="read-only"):
+            moved.rgb[0] = 0
