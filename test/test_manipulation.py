@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from taskprog.control.attempts import TRIES, GivenUp
+from taskprog.control.drops import TRIES as DROP_TRIES
 from taskprog.control.errors import Blocked, InvalidGoal
-from taskprog.control.manipulation import DROPS, Manipulation, NotInSight
+from taskprog.control.manipulation import Manipulation, NotInSight
 from taskprog.control.scene_estimate import ObjectEstimate
 from taskprog.machine import OutcomeCode
 from taskprog.tasks.table_top import TABLE_HEIGHT, WORKSPACE
@@ -235,7 +236,7 @@ def test_a_drop_is_given_up_after_all_the_containers_spots_and_only_then() -> No
 
     def refuse_all() -> set[tuple[float, float]]:
         places = set()
-        for _ in range(len(DROPS) - 1):
+        for _ in range(DROP_TRIES - 1):
             places.add(over_box(manipulation))
             assert manipulation.refused(OutcomeCode.COLLISION, "right_l5 would hit duck_0")
         places.add(over_box(manipulation))
@@ -246,15 +247,15 @@ def test_a_drop_is_given_up_after_all_the_containers_spots_and_only_then() -> No
         assert info.value.code is OutcomeCode.COLLISION
         return places
 
-    assert manipulation.ways("box_0") == len(refuse_all()) == len(DROPS)
-    assert len(refuse_all()) == len(DROPS), "asked for again, they are tried anew"
+    assert manipulation.ways("box_0") == len(refuse_all()) == DROP_TRIES
+    assert len(refuse_all()) == DROP_TRIES, "asked for again, they are tried anew"
 
 
 def test_refusals_of_one_drop_do_not_count_for_the_next() -> None:
     manipulation = hands(thing("duck_0", 0.5), thing("box_0", 0.5, 0.4, BOX))
     for _ in range(2):
         manipulation.observed(HOME, 0.0)
-        for _ in range(len(DROPS) - 1):
+        for _ in range(DROP_TRIES - 1):
             over_box(manipulation)
             assert manipulation.refused(OutcomeCode.COLLISION, "right_l5 would hit duck_0")
         manipulation.opened(HOME, 0.0, 1.0)
@@ -340,13 +341,13 @@ def test_what_is_taken_beside_its_middle_is_dropped_within_the_workspace(side: i
     assert target.position[1] * side > 0.01
     manipulation.closed(target.position, target.yaw, True)
     places = []
-    for _ in range(len(DROPS) - 1):
+    for _ in range(DROP_TRIES - 1):
         manipulation.observed(target.position, target.yaw)
         places.append(manipulation.target("box_0", 0.1, target.position, target.yaw).position)
         manipulation.refused(OutcomeCode.COLLISION, "right_l5 would hit duck_0")
     assert all(WORKSPACE.contains(tuple(place)) for place in places)
     assert max(place[1] * side for place in places) == WORKSPACE.y[1]
-    assert all(abs(place[1] - target.position[1] - middle) < 0.036 for place in places)
+    assert all(abs(place[1] - target.position[1] - middle) < 0.046 for place in places)
 
 
 def test_a_container_out_of_the_workspace_is_dropped_into_from_its_inner_spots() -> None:
@@ -354,9 +355,9 @@ def test_a_container_out_of_the_workspace_is_dropped_into_from_its_inner_spots()
     for middle in (0.52, 0.8):
         manipulation = hands(thing("duck_0", 0.5), thing("box_0", 0.5, middle, BOX))
         manipulation.observed(HOME, 0.0)
-        for _ in range(len(DROPS) - 1):
+        for _ in range(DROP_TRIES - 1):
             x, y = over_box(manipulation)
-            assert max(abs(x - 0.5), abs(y - middle)) < 0.036
+            assert max(abs(x - 0.5), abs(y - middle)) < 0.065
             manipulation.refused(OutcomeCode.OUTSIDE_WORKSPACE, "")
 
 
@@ -407,7 +408,7 @@ def test_things_are_dropped_over_the_whole_container() -> None:
         places.append(target[:2])
     apart = [math.dist(a, b) for k, a in enumerate(places) for b in places[:k]]
     assert min(apart) > 0.03
-    assert all(np.abs(place - [0.5, 0.4]).max() < 0.06 for place in places)
+    assert all(np.abs(place - [0.5, 0.4]).max() < 0.065 for place in places)
 
 
 def test_unknown_and_oversized_things_are_named() -> None:

@@ -15,7 +15,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from taskprog.control.attempts import Attempts, GivenUp
+from taskprog.control.attempts import Attempts
+from taskprog.control.drops import TRIES, Drops
 from taskprog.control.errors import Blocked, InvalidGoal, MotionError
 from taskprog.control.footprint import Footprint, Rectangles, separations
 from taskprog.control.grasp import PLACE_GAP, Grasp, grasps
@@ -33,9 +34,6 @@ LOWEST = 0.020  # metres above the table: the tool's centre, with the fingers' e
 TIGHT, LEAST = -0.004, -0.010
 # What lies on a thing overlaps with it by as much as this, seen from above, and is as much higher, metres.
 UPON, HIGHER = 0.006, 0.005
-# Where in a container things are dropped one after the other, so that they do not pile up; along its sides.
-DROP_STEP = 0.035  # metres
-DROPS = ((0, 0), (-1, -1), (1, 1), (-1, 1), (1, -1), (0, -1), (0, 1), (-1, 0), (1, 0))
 WAYS = 3  # of grasping a thing that are tried in one primitive while the arm refuses to go there
 
 
@@ -100,8 +98,7 @@ class Manipulation:
         self._aim: _Aim | None = None
         self._held_shift = np.zeros(3)  # the tool's place from the centre of what it holds
         self._over: ObjectEstimate | None = None  # the container that the tool was sent to last
-        self._drops: dict[str, int] = {}  # spots over each container that were used or refused
-        self._refusals: dict[str, int] = {}  # over each container, since something was dropped or given up
+        self._drops = Drops()
         self.scene = SceneEstimate()
 
     def name_of(self, own: str, category: str) -> str | None:
@@ -161,7 +158,7 @@ class Manipulation:
         thing = self._shown[name]
         if name in self._containers:
             self._over = thing
-            return Target(self._drop_place(thing) + [0.0, 0.0, height], yaw)
+            return Target(self._drop_place(thing, tool) + [0.0, 0.0, height], yaw)
         position = thing.position + [0.0, 0.0, height + (PLACE_GAP if height > 0 else 0.0)]
         objects = self._things(tool)
         others = [_footprint(o, o.name in self._containers) for o in objects if self._in_way(o, thing, tool)]
@@ -176,7 +173,7 @@ class Manipulation:
 
     def ways(self, name: str) -> int:
         """How often one primitive may ask for an object's ``target`` while the arm refuses to go there."""
-        return len(DROPS) if name in self._containers else WAYS
+        return TRIES if name in self._containers else WAYS
 
     def refused(self, code: OutcomeCode, reason: str) -> bool:
         """The arm cannot get to where ``target`` sent it: that way of grasping counts as tried in vain.
@@ -192,7 +189,7 @@ class Manipulation:
         aim, self._aim = self._aim, None
         over, self._over = self._over, None
         if over is not None:
-            self._refuse_drop(over, code, reason)
+            self._drops.refuse(over, code, reason)
             return True
         if aim is None:
             return False
@@ -208,6 +205,9 @@ class Manipulation:
             self._held_shift = np.zeros(3) if aim is None else aim.way.offset
             self.scene.grasp(tool, tool - self._held_shift)
             self._attempts.taken(tool)
+            held = next((o for o in self.scene.objects(tool) if self._in_hand(o, tool)), None)
+            if held is not None:
+                self._drops.taken(held)
             return
         self.scene.miss(tool)
         if aim is not None:
@@ -223,8 +223,8 @@ class Manipulation:
         boxes = [o for o in self.scene.objects(tool) if o.name in self._containers and is_over(tool, o)]
         if self.scene.held is not None:
             for box in boxes:
-                self._drops[box.name] = self._drops.get(box.name, 0) + 1
-        self._refusals.clear()
+                self._drops.dropped(box, tool - self._held_shift)
+        self._drops.forget_refusals()
         self.scene.release(tool, yaw, stamp, out_of_sight=bool(boxes))
 
     def _things(self, tool: Vector) -> list[ObjectEstimate]:
@@ -245,7 +245,7 @@ class Manipulation:
     def _place_of(self, thing: ObjectEstimate, tool: Vector) -> Vector:
         """(3,) over a container, where the tool drops; at what is held, where it would be to take it so."""
         if thing.name in self._containers:
-            return self._drop_place(thing)
+            return self._drop_place(thing, tool)
         return thing.position + self._held_shift if self._in_hand(thing, tool) else thing.position
 
     def _with_aim(self, tool: Vector, objects: list[ObjectEstimate]) -> list[ObjectEstimate]:
@@ -323,33 +323,23 @@ class Manipulation:
             )
         return way
 
-    def _drop_place(self, box: ObjectEstimate) -> Vector:
+    def _drop_place(self, box: ObjectEstimate, tool: Vector) -> Vector:
         """(3,) where the tool drops the next thing into a container; the thing's centre is over its spot.
 
         What would take the tool out of the workspace is dropped nearer to the container's middle.
         """
-        along, across = DROPS[self._drops.get(box.name, 0) % len(DROPS)]
-        cos, sin = math.cos(box.yaw), math.sin(box.yaw)
-        x, y = along * DROP_STEP, across * DROP_STEP
-        place = np.asarray(box.position + [cos * x - sin * y, sin * x + cos * y, 0.0])
+        inside = [
+            o
+            for o in self.scene.objects(tool)
+            if o.name not in self._containers and not self._in_hand(o, tool) and lies_in(o, box)
+        ]
+        place = self._drops.place(box, inside)
         if self.scene.held is not None:
             place = place + self._held_shift
         for axis, (low, high) in enumerate((WORKSPACE.x, WORKSPACE.y)):
             middle = box.position[axis]
             place[axis] = np.clip(place[axis], min(low, middle), max(high, middle))
         return place
-
-    def _refuse_drop(self, box: ObjectEstimate, code: OutcomeCode, reason: str) -> None:
-        """Go on to a container's next spot; raise GivenUp if that was the last one."""
-        self._drops[box.name] = self._drops.get(box.name, 0) + 1
-        count = self._refusals.pop(box.name, 0) + 1
-        if count >= len(DROPS):
-            raise GivenUp(
-                f"{box.label or box.name} at {format_point(box.position)} m: all {count} spots over it were "
-                f"refused; the last: {code.name}: {reason}",
-                code,
-            )
-        self._refusals[box.name] = count
 
 
 def _held_at(position: Vector) -> Vector:
