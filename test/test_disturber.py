@@ -84,6 +84,12 @@ def test_a_tower_is_toppled_once_a_cube_was_put_on_it_and_before_the_task_is_don
     assert found == {(LET_GO + EACH * n,) for n in range(2)}
 
 
+def test_a_tower_that_did_not_fall_is_tried_again_but_not_when_the_task_is_done() -> None:
+    found, told = moments(TOPPLE, seed=0, carries=3, possible=9)
+    assert found == [LET_GO + EACH * n for n in range(found[0] // EACH, 2)]
+    assert told.startswith("not disturbed: ")
+
+
 def test_nothing_is_toppled_because_the_hand_opened_to_grasp() -> None:
     world = World()
     disturber = Disturber(world.disturb, TOPPLE, 0, 1)

@@ -418,3 +418,46 @@ def test_unknown_and_oversized_things_are_named() -> None:
         manipulation.target("jenga", 0.0, HOME, 0.0)
     with pytest.raises(InvalidGoal, match="too wide for the gripper: 80 x 70 x 50 mm"):
         manipulation.target("duck", 0.0, HOME, 0.0)
+
+
+def stack(*heights: float, y: float = 0.0) -> list[ObjectEstimate]:
+    """Cubes named by number at these heights of their centres above the table, at x 0.5."""
+    return [
+        replace(
+            thing(f"cube_{i}", 0.5, y * i, (0.045, 0.045, 0.045)),
+            name=f"cube_{i}",
+            position=np.array([0.5, y * i, TABLE_HEIGHT + height]),
+        )
+        for i, height in enumerate(heights)
+    ]
+
+
+def seeing(cubes: list[ObjectEstimate]) -> Manipulation:
+    manipulation = Manipulation({cube.name for cube in cubes})
+    manipulation.see(cubes)
+    manipulation.observed(HOME, 0.0)
+    return manipulation
+
+
+def test_what_lies_highest_on_an_object_is_put_aside_first() -> None:
+    manipulation = seeing(stack(0.0225, 0.0675, 0.1125))
+    assert manipulation.on_top("cube_0", HOME) == "cube_2"
+    assert manipulation.on_top("cube_1", HOME) == "cube_2"
+    assert manipulation.on_top("cube_2", HOME) is None
+
+
+def test_what_stands_beside_an_object_is_not_put_aside() -> None:
+    assert seeing(stack(0.0225, 0.032)).on_top("cube_0", HOME) is None, "badly seen, not higher"
+    assert seeing(stack(0.0225, 0.0675, y=0.045)).on_top("cube_0", HOME) is None
+
+
+def test_with_something_in_the_hand_nothing_is_put_aside() -> None:
+    manipulation = seeing(stack(0.0225, 0.0675))
+    target = manipulation.target("cube_1", 0.0, HOME, 0.0)
+    manipulation.closed(target.position, target.yaw, True)
+    manipulation.observed(target.position, target.yaw)
+    assert manipulation.on_top("cube_0", target.position) is None
+    spots = manipulation.aside(target.position, target.yaw)
+    assert spots
+    assert all(math.dist(spot.position[:2], (0.5, 0.0)) > 0.1 for spot in spots)
+    assert all(WORKSPACE.contains(tuple(spot.position)) for spot in spots)

@@ -49,6 +49,7 @@ from taskprog.tasks.block_stacking import (
 from taskprog.tasks.called import TASK_SEED
 from taskprog.tasks.family import TRAIN
 from taskprog.tasks.faults import WRONG_ARGUMENT, Fault, first_fault
+from taskprog.tasks.table_top import CUBE_SIZE, TABLE_HEIGHT
 
 TASK = next(task for task in generate_tasks(seed=3, n=50, half="test") if len(task.steps) == 2)
 # One that the shipped NPI was trained on.
@@ -193,6 +194,23 @@ def test_a_video_goes_in_and_the_task_is_done(ros: RosWorld, video: bytes) -> No
     fault = fault_of(cell.decisions, video)
     assert fault is not None
     assert (fault.cause, fault.detail) == (WRONG_ARGUMENT, "pick: move_to with another object")
+
+
+def test_what_lies_on_a_cube_is_put_aside_before_it_is_taken(ros: RosWorld, video: bytes) -> None:
+    cell = Cell(ros)
+    below = TASK.steps[-1][0]
+    first, second = [k for k in range(8) if k not in {cube for step in TASK.steps for cube in step}][:2]
+    for level, cube in enumerate((first, second), start=1):
+        cell.table.positions[cube] = cell.table.positions[below] + [0.0, 0.0, level * CUBE_SIZE]
+    result = cell.execute(film(video))
+    assert result.error_code == Result.SUCCEEDED, result.message
+    cell.assert_done()
+    assert result.primitives == 4 * len(TASK.steps), "to put aside is no decision of the planner's"
+    aside = cell.table.positions[[first, second]]
+    np.testing.assert_allclose(aside[:, 2], TABLE_HEIGHT + CUBE_SIZE / 2, atol=0.01)
+    for cube in (first, second):
+        others = np.delete(cell.table.positions, cube, axis=0)
+        assert np.linalg.norm(others[:, :2] - cell.table.positions[cube, :2], axis=1).min() > 0.09
 
 
 def fault_of(decisions: list[DecisionMessage], video: bytes) -> Fault | None:

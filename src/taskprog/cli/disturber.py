@@ -45,6 +45,7 @@ class Disturber:
         self._disturb = disturb
         self._kind = kind
         self._seed = seed
+        self._carries = carries
         # A tower needs a cube put on another first; when the last of them is put, the task is done.
         self._after = int(rng.integers(1, max(carries, 2))) if kind == TOPPLE else int(rng.integers(carries))
         self._grasps = 0
@@ -70,8 +71,9 @@ class Disturber:
             self._thread.start()
 
     def _is_moment(self, event: Event) -> bool:
-        if self._kind == TOPPLE:  # something was let go where it is put
-            return _succeeded(event, "open_gripper") and self._placing and self._grasps >= self._after
+        if self._kind == TOPPLE:  # something was let go where it is put, and the task goes on
+            put = _succeeded(event, "open_gripper") and self._placing
+            return put and self._after <= self._grasps < max(self._carries, 2)
         if event.kind is not EventKind.CALL or event.op != "move_to":
             return False
         if self._kind == KNOCK_OUT:  # on the way to where the thing is put

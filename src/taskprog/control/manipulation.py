@@ -34,6 +34,9 @@ LOWEST = 0.020  # metres above the table: the tool's centre, with the fingers' e
 TIGHT, LEAST = -0.004, -0.010
 # What lies on a thing overlaps with it by as much as this, seen from above, and is as much higher, metres.
 UPON, HIGHER = 0.006, 0.005
+# Metres between places on the table where something may be put aside, and to what lies around them: the
+# hand has to get there, and to what is there, afterwards.
+ASIDE_STEP, ASIDE_ROOM = 0.04, 0.06
 WAYS = 3  # of grasping a thing that are tried in one primitive while the arm refuses to go there
 
 
@@ -171,6 +174,36 @@ class Manipulation:
         self._aim = _Aim(thing, way, position + way.offset)
         return Target(self._aim.place, way.yaw)
 
+    def on_top(self, name: str, tool: Vector) -> str | None:
+        """What is to be put aside before an object can be taken: the highest of what lies on it.
+
+        None if nothing does, or where things vanish into containers: there others are taken first.
+        """
+        thing = self._shown.get(name)
+        if thing is None or self._containers or self.scene.held is not None:
+            return None
+        upon = [
+            o
+            for o in self._upon(thing, self._things(tool), tool)
+            if o.position[2] - thing.position[2] > (o.size[2] + thing.size[2]) / 4
+        ]
+        return max(upon, key=lambda o: float(o.position[2])).name if upon else None
+
+    def aside(self, tool: Vector, yaw: float) -> list[Target]:
+        """Places on the table with room around for what is held, the nearest first."""
+        held = next((o for o in self._things(tool) if self._in_hand(o, tool)), None)
+        if held is None:
+            return []
+        others = Rectangles.of(_footprint(o) for o in self._things(tool) if o is not held)
+        height = TABLE_HEIGHT + held.size[2] / 2 + PLACE_GAP
+        targets = []
+        for x in np.arange(*WORKSPACE.x, ASIDE_STEP):
+            for y in np.arange(*WORKSPACE.y, ASIDE_STEP):
+                spot = Footprint(np.array([x, y, height]), yaw, held.size)
+                if separations(Rectangles.of([spot]), others).min(initial=np.inf) > ASIDE_ROOM:
+                    targets.append(Target(spot.position + self._held_shift, yaw))
+        return sorted(targets, key=lambda t: math.dist(t.position, tool))
+
     def ways(self, name: str) -> int:
         """How often one primitive may ask for an object's ``target`` while the arm refuses to go there."""
         return TRIES if name in self._containers else WAYS
@@ -281,26 +314,28 @@ class Manipulation:
         way = self._way(thing, others, yaw)
         if way is None or way.room < LEAST:
             return (_Ease.STUCK, tried, 0.0 if way is None else -way.room, distance), way
-        if self._carries(thing, objects, tool):
+        if self._upon(thing, objects, tool):
             return (_Ease.BENEATH, tried, -way.room, distance), way
         if way.room < TIGHT:
             return (_Ease.TIGHT, tried, -way.room, distance), way
         return (_Ease.FREE, tried, 0.0, distance), way
 
-    def _carries(self, thing: ObjectEstimate, objects: Sequence[ObjectEstimate], tool: Vector) -> bool:
-        """Whether something lies on a thing."""
-        upper = [
-            _footprint(o)
+    def _upon(
+        self, thing: ObjectEstimate, objects: Sequence[ObjectEstimate], tool: Vector
+    ) -> list[ObjectEstimate]:
+        """What lies on a thing."""
+        higher = [
+            o
             for o in objects
             if o.position[2] > thing.position[2] + HIGHER
             and o.name not in self._containers
             and math.dist(o.position[:2], thing.position[:2]) < (max(o.size) + max(thing.size))
             and self._in_way(o, thing, tool)
         ]
-        if not upper:
-            return False
-        apart = separations(Rectangles.of([_footprint(thing)]), Rectangles.of(upper))
-        return bool(apart.min() < -UPON)
+        if not higher:
+            return []
+        apart = separations(Rectangles.of([_footprint(thing)]), Rectangles.of(_footprint(o) for o in higher))
+        return [o for o, gap in zip(higher, apart[0], strict=True) if gap < -UPON]
 
     def _way(self, thing: ObjectEstimate, others: Sequence[Footprint], yaw: float) -> Grasp | None:
         """How to take an object: in another way than those that failed, if one is left; None if it is too

@@ -49,6 +49,7 @@ STANDSTILL = 0.3  # seconds of wall time without a newer image: the robot's time
 MOTION_TIMEOUT = 60.0  # seconds of wall time for one primitive
 LOST_MARGIN = 0.006  # metres that the pads close beyond the grasped width before it counts as lost
 QUARTER = math.pi / 2  # radians, between the turns of the tool in which a receptacle is to be reached
+ASIDE_TRIES = 6  # places on the table that are tried for what is in the way
 REFUSED = frozenset(
     {
         OutcomeCode.COLLISION,
@@ -333,6 +334,10 @@ class RosDomain:
             return Outcome(OutcomeCode.ROBOT_STOPPED, str(error))
 
     def _execute_move(self, name: str, height: float, cancel: CancelToken) -> Outcome:
+        uncovered = self._uncover(name, cancel) if height <= 0.0 else Outcome()
+        return self._go(name, height, cancel) if uncovered.ok else uncovered
+
+    def _go(self, name: str, height: float, cancel: CancelToken) -> Outcome:
         outcome = Outcome()
         try:
             for _ in range(self._hands.ways(name)):
@@ -342,6 +347,36 @@ class RosDomain:
                     break
         except MotionError as error:
             return Outcome(error.code, str(error))
+        return outcome
+
+    def _uncover(self, name: str, cancel: CancelToken) -> Outcome:
+        """Put onto the table what lies on an object: no program knows how, and it cannot be taken so."""
+        for _ in self._family.names:
+            upper = self._hands.on_top(name, self._tool()[0])
+            if upper is None:
+                return Outcome()
+            self._node.get_logger().info(f"{upper} lies on {name}, and is put aside")
+            outcome = self._put_aside(upper, cancel)
+            if not outcome.ok:
+                return Outcome(outcome.code, f"{upper} lies on {name}: {outcome.message}")
+            self.observe()
+        return Outcome(OutcomeCode.COLLISION, f"something lies on {name} however much is put aside")
+
+    def _put_aside(self, name: str, cancel: CancelToken) -> Outcome:
+        outcome = self._go(name, 0.0, cancel)
+        if not outcome.ok:
+            return outcome
+        outcome = self._execute_gripper(MoveGripper.Goal.CLOSE, cancel)
+        if outcome.ok:
+            outcome = Outcome(OutcomeCode.COLLISION, "there is no free place on the table")
+            for target in self._hands.aside(*self._tool())[:ASIDE_TRIES]:
+                outcome = self._move(target, cancel)
+                if outcome.code not in REFUSED:
+                    break
+        if outcome.ok:
+            return self._execute_gripper(MoveGripper.Goal.OPEN, cancel)
+        if outcome.code in REFUSED or outcome.code is OutcomeCode.NOTHING_HELD:
+            self._execute_gripper(MoveGripper.Goal.OPEN, cancel)  # nothing was lifted
         return outcome
 
     def _move(self, target: Target, cancel: CancelToken) -> Outcome:
