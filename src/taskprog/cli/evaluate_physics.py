@@ -168,15 +168,21 @@ def _side_by_side(physics: Physics, pending: Sequence[tuple[Task, int]], jobs: i
             own = replace(physics, folder=physics.folder / f"world_{worker}")
             running.add(workers.submit(_run_part, own, pending[worker::jobs], ended, domains[worker]))
         left = len(pending)
-        while left:
-            finished, running = wait(running, LOOK if running else 0.0, FIRST_COMPLETED)
-            while not ended.empty():
-                left -= 1
-                yield ended.get()
-            for future in finished:
-                future.result()  # raises what the process raised
-            if not running and ended.empty() and left:
-                raise RuntimeError(f"{left} episodes were lost")
+        try:
+            while left:
+                finished, running = wait(running, LOOK if running else 0.0, FIRST_COMPLETED)
+                while not ended.empty():
+                    left -= 1
+                    yield ended.get()
+                for future in finished:
+                    future.result()  # raises what the process raised
+                if not running and ended.empty() and left:
+                    raise RuntimeError(f"{left} episodes were lost")
+        except BaseException:
+            # Unlike Ctrl-C, what ends this process alone would have it wait for all that is pending.
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
 
 
 def _run_part(physics: Physics, pending: Sequence[tuple[Task, int]], ended: Any, domain: str) -> None:
