@@ -17,7 +17,6 @@ from rclpy.context import Context
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 
-from taskprog.nodes.callback_executor import CallbackExecutor
 from taskprog.nodes.single_goal import close_servers
 from taskprog.nodes.spin import SWITCH_INTERVAL, SpinThread
 
@@ -63,9 +62,7 @@ class RosWorld:
 
     def add(self, node: Node) -> Node:
         """Spin ``node``, which was made with ``context=self.context``."""
-        executor = CallbackExecutor(context=self.context)
-        executor.add_node(node)
-        self._spins[node] = SpinThread(executor)
+        self._spins[node] = SpinThread(node)
         self._spins[node].start()
         return node
 

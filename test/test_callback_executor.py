@@ -15,7 +15,7 @@ from ros_world import TIMEOUT, Background, RosWorld, wait, wait_until
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
-from taskprog.nodes.callback_executor import CallbackExecutor, LongCallbackGroup
+from taskprog.nodes.callback_executor import LongCallbackGroup
 from taskprog.nodes.spin import SpinThread
 
 
@@ -31,9 +31,7 @@ class Worker:
         group = LongCallbackGroup()
         self.node.create_subscription(String, "quick", self._on_quick, 10)
         self.node.create_subscription(String, "long", self._on_long, 10, callback_group=group)
-        executor = CallbackExecutor(context=ros.context)
-        executor.add_node(self.node)
-        self.spin = SpinThread(executor)
+        self.spin = SpinThread(self.node)
         self.spin.start()
         speaker = ros.node("speaker")
         self._topics = {name: speaker.create_publisher(String, name, 10) for name in ("quick", "long")}

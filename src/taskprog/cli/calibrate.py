@@ -187,15 +187,12 @@ def _recorder(options: argparse.Namespace) -> Iterator[CalibrationRecorder]:
     from rclpy.context import Context
 
     from taskprog.nodes.calibration_recorder import CalibrationRecorder
-    from taskprog.nodes.callback_executor import CallbackExecutor
     from taskprog.nodes.spin import SpinThread
 
     context = Context()
     rclpy.init(context=context)
     node = rclpy.create_node("calibration", context=context, namespace=options.namespace)
-    executor = CallbackExecutor(context=context)
-    executor.add_node(node)
-    spin = SpinThread(executor)
+    spin = SpinThread(node)
     try:
         recorder = CalibrationRecorder(node, options.image, options.camera_info, options.joint_states)
         spin.start()

@@ -21,7 +21,6 @@ from std_srvs.srv import Trigger
 from taskprog.machine import CancelToken, Event
 from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import ActionRejected, call_action, call_service, wait_for_server
-from taskprog.nodes.callback_executor import CallbackExecutor
 from taskprog.nodes.convert import to_duration
 from taskprog.nodes.heartbeat import HeartbeatMonitor
 from taskprog.nodes.qos import EVERY_EVENT
@@ -65,9 +64,7 @@ class StackClient:
         )
         self._rejected = threading.Event()
         self.monitor = HeartbeatMonitor(self.node, (PLANNER,))
-        self._executor = CallbackExecutor(context=self._context)
-        self._executor.add_node(self.node)
-        self._spin = SpinThread(self._executor)
+        self._spin = SpinThread(self.node)
 
     def __enter__(self) -> StackClient:
         self._spin.start()

@@ -23,15 +23,16 @@ SWITCH_INTERVAL = 5e-4  # seconds after which a thread hands on the interpreter;
 
 
 class SpinThread(threading.Thread):
-    """Spins an executor in the background until ``stop``.
+    """Spins a node in the background until ``stop``.
 
     A callback that raises is noted in ``error`` and sets ``failed``; the others are served on, so that
     whoever ends the process can first stop what runs.
     """
 
-    def __init__(self, executor: CallbackExecutor):
+    def __init__(self, node: Node):
         super().__init__(name="spin", daemon=True)
-        self._executor = executor
+        self._executor = CallbackExecutor(context=node.context)
+        self._executor.add_node(node)
         self._stopping = False
         self.failed = threading.Event()
         self.error: Exception | None = None
@@ -110,12 +111,11 @@ def run(
 
 
 def _run(factory: Callable[[], Node], expected: tuple[type[Exception], ...]) -> int:
-    executor = CallbackExecutor()
-    spin = SpinThread(executor)
     node: Node | None = None
+    spin: SpinThread | None = None
     try:
         node = factory()
-        executor.add_node(node)
+        spin = SpinThread(node)
         spin.start()
         spin.failed.wait()
     except KeyboardInterrupt:
@@ -125,9 +125,10 @@ def _run(factory: Callable[[], Node], expected: tuple[type[Exception], ...]) -> 
         return 1
     if node is not None:
         close_servers(node)
-        spin.stop()
+        if spin is not None:
+            spin.stop()
         node.destroy_node()
-    if spin.error is not None:
+    if spin is not None and spin.error is not None:
         traceback.print_exception(spin.error)
         return 1
     return 0
