@@ -26,6 +26,7 @@ from taskprog.nodes.heartbeat import HeartbeatMonitor
 from taskprog.nodes.qos import EVERY_EVENT
 from taskprog.nodes.spin import SpinThread
 from taskprog.nodes.trace_messages import event_from_message
+from taskprog.nodes.transport import roomy_transport
 
 SERVICE_TIMEOUT = 120.0  # seconds of wall time
 PLANNER = "planner"
@@ -46,7 +47,8 @@ class StackClient:
     ):
         self._context = Context()
         rclpy.init(context=self._context)
-        self.node: Node = rclpy.create_node("taskprog_client", context=self._context, namespace=namespace)
+        with roomy_transport():
+            self.node: Node = rclpy.create_node("taskprog_client", context=self._context, namespace=namespace)
         group = ReentrantCallbackGroup()
         self._on_event = on_event
         self._rejection = ""

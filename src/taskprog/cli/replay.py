@@ -18,6 +18,7 @@ from taskprog.cli.main import CommandError
 from taskprog.nodes.bag import BagError, BagReader
 from taskprog.nodes.convert import NANO
 from taskprog.nodes.replay import Replayer
+from taskprog.nodes.transport import roomy_transport
 
 DISCOVERY = 1.0  # seconds of wall time for listeners to find the publishers
 
@@ -51,7 +52,8 @@ def _play(bag: BagReader, rate: float, loop: bool, stop: threading.Event) -> Non
         context = Context()
         rclpy.init(context=context)
         cleanup.callback(rclpy.try_shutdown, context=context)
-        node = rclpy.create_node("replay", context=context)
+        with roomy_transport():
+            node = rclpy.create_node("replay", context=context)
         cleanup.callback(node.destroy_node)
         replayer = Replayer(node, bag)
         stop.wait(DISCOVERY)

@@ -37,6 +37,7 @@ from taskprog.nodes.qos import CAMERA, LATCHED, NEWEST
 from taskprog.nodes.sensor_messages import camera_transform
 from taskprog.nodes.specification import goods_detector
 from taskprog.nodes.spin import run
+from taskprog.nodes.transport import roomy_transport
 from taskprog.perception.calibration_file import read_calibration
 from taskprog.perception.camera import CameraModel, look_at
 from taskprog.perception.eyes import AlikeEyes, CubeEyes, Eyes
@@ -252,7 +253,8 @@ def _same(a: CameraModel, b: CameraModel) -> bool:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Entry point; a wrong parameter is a clear error at start."""
-    return run(PerceptionNode, args, expected=(ValueError,))
+    with roomy_transport():
+        return run(PerceptionNode, args, expected=(ValueError,))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ from taskprog.nodes.sensor_messages import (
 )
 from taskprog.nodes.single_goal import Feedback
 from taskprog.nodes.spin import run
+from taskprog.nodes.transport import roomy_transport
 from taskprog.perception.camera import CameraModel
 from taskprog.resources import share_dir
 from taskprog_sim import jobs
@@ -302,7 +303,8 @@ def _arm_feedback(simulation: Simulation, motion: Motion) -> FollowJointTrajecto
 
 def main(args: list[str] | None = None) -> int:
     """Entry point; a scene or a window that is not to be had is a clear error at start."""
-    return run(SimulatorNode, args, expected=(ValueError, RuntimeError, OSError))
+    with roomy_transport():
+        return run(SimulatorNode, args, expected=(ValueError, RuntimeError, OSError))
 
 
 if __name__ == "__main__":
