@@ -1,11 +1,12 @@
 """A whole task through the whole stack: simulated seconds a wall second, and who used the processor.
 
 The baseline is the same world and arm in one process without ROS, cameras and planner: the expert's calls
-with exact positions.
+with exact positions. ``--objects 40`` measures order fulfilment instead, with that many and without baseline.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import time
 from pathlib import Path
@@ -21,12 +22,14 @@ from taskprog.nodes.convert import from_stamp
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.task_video import read_task_video
 from taskprog.tasks.block_stacking import LIBRARY, BlockStacking, StackingTask, generate_tasks
+from taskprog.tasks.families import FAMILIES
 from taskprog.tasks.table_top import CAMERA_SIZE
 from taskprog_sim.robot import SimRobot
+from taskprog_sim.scene_description import BLOCK_STACKING, ORDER_FULFILMENT
 from taskprog_sim.truth_domain import TruthDomain
 from taskprog_sim.world import World
 
-ROUNDS = 3
+ROUNDS, PLACEMENTS = 3, 4
 FOLDER = Path("out/bench/task")
 TIMEOUT = 600.0  # seconds of wall time
 
@@ -39,16 +42,29 @@ def cpu_seconds(pid: int) -> float:
 
 def main() -> None:
     """Measure and print."""
-    tasks = [t for t in generate_tasks(seed=1, n=30, half="train") if len(t.steps) == 4][:ROUNDS]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--objects", type=int, default=0, help="of order fulfilment, on the table")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"tasks (default: {ROUNDS})")
+    options = parser.parse_args()
+    if options.objects:
+        family, title = ORDER_FULFILMENT, f"order fulfilment, {options.objects} objects"
+        tasks = FAMILIES[family].tasks(1, options.rounds, "test")
+    else:
+        family, title = BLOCK_STACKING, "a task of four placements"
+        tasks = [t for t in generate_tasks(1, 10 * options.rounds, "train") if len(t.steps) == PLACEMENTS]
+        tasks = tasks[: options.rounds]
     FOLDER.mkdir(parents=True, exist_ok=True)
     alone, whole = [], []
     programs = ("simulator", "perception", "executor", "planner")
     used: dict[str, list[float]] = {program: [] for program in programs}
-    with running(StackOptions(FOLDER, record=False)) as (supervisor, client):
+    stack = StackOptions(FOLDER, family=family, objects=options.objects, record=False)
+    with running(stack) as (supervisor, client):
         for seed, task in enumerate(tasks):
             video = FOLDER / f"{seed}.mp4"
             record_video(task, 1000 + seed, "hand", video)
-            client.reset("block_stacking", seed)
+            client.reset(family, seed, options.objects)
             client.step(1.0)
             before = {p: cpu_seconds(supervisor.pid(p)) for p in programs}
             began = time.perf_counter()
@@ -60,12 +76,14 @@ def main() -> None:
             whole.append(seconds / wall)
             for program in programs:
                 used[program].append((cpu_seconds(supervisor.pid(program)) - before[program]) / seconds)
-            alone.append(_alone(task, seed, video))
-    table = Table(title=f"a task of four placements, median of {ROUNDS}")
+            if isinstance(task, StackingTask):
+                alone.append(_alone(task, seed, video))
+    table = Table(title=f"{title}, median of {len(tasks)}")
     table.add_column("what")
     table.add_column("figure", justify="right")
     table.add_row("whole stack, simulated s a wall s", f"{statistics.median(whole):.2f}")
-    table.add_row("same world in one process, no camera", f"{statistics.median(alone):.2f}")
+    if alone:
+        table.add_row("same world in one process, no camera", f"{statistics.median(alone):.2f}")
     for program in programs:
         table.add_row(f"CPU s a simulated s, {program}", f"{statistics.median(used[program]):.3f}")
     Console().print(table)
