@@ -220,3 +220,18 @@ def test_a_cube_carried_past_a_tower_of_seven_leaves_it_standing() -> None:
                 assert (executor.close_gripper().outcome if closing else executor.open_gripper()).ok
             assert np.linalg.norm(world.positions()[0] - place) < 0.01
         np.testing.assert_allclose(world.positions()[1:], before, atol=2e-3)
+
+
+def test_a_hand_that_is_taken_for_a_duck_can_leave() -> None:
+    """What the camera sees between palm and pads is the hand, or what it holds."""
+    brick = Obstacle(np.array([0.55, 0.05, TABLE_HEIGHT + 0.016]), np.full(3, 0.032), yaw=0.4, name="lego")
+    q = above((0.55, 0.05, TABLE_HEIGHT + 0.02), 0.4)
+    for height in (0.03, 0.05, 0.07):
+        duck = Obstacle(brick.centre + [0.01, 0.02, height], np.full(3, 0.04), yaw=0.0, name="duck")
+        around = surroundings(q, [brick, duck], brick)
+        assert not around.near.free(q)
+        plan(q, (0.42, 0.42, TABLE_HEIGHT + 0.15), around, 0.4)
+    # One that is over the hand's way up, and not in the hand, is there.
+    roof = block((0.45, -0.05, 0.12), (0.65, 0.15, 0.14))
+    with pytest.raises(Blocked):
+        plan(q, (0.42, 0.42, TABLE_HEIGHT + 0.15), surroundings(q, [brick, roof], brick), 0.4)

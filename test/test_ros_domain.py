@@ -360,6 +360,24 @@ def test_the_loss_of_a_thin_thing_is_noticed(ros: RosWorld) -> None:
     wait_until(lambda: not cell.domain.observe().holding, "the loss")
 
 
+def test_what_turns_between_the_pads_is_still_held(ros: RosWorld) -> None:
+    """A brick that was taken across its corners lies flat between the pads after a while."""
+    cell = Cell(ros, DUCK)
+    cell.domain.begin()
+    cell.domain.observe()
+    cell.robot.object_width = 0.043
+    assert cell.execute("move_to", "duck", 0.0).ok
+    assert cell.execute("close_gripper").ok
+    assert cell.domain.observe().holding
+    cell.robot.object_width = 0.035
+    cell.robot.move_gripper(GRIPPER_CLOSED_WIDTH, 10.0, CancelToken())
+    assert cell.execute("move_to", "container_1", FAMILY.offsets[-1]).ok
+    assert cell.domain.observe().holding
+    cell.robot.object_width = None
+    cell.robot.move_gripper(GRIPPER_CLOSED_WIDTH, 10.0, CancelToken())
+    wait_until(lambda: not cell.domain.observe().holding, "the loss")
+
+
 def test_a_thin_thing_in_the_hand_at_the_start_is_found(ros: RosWorld) -> None:
     cell = Cell(ros, BLOCK)
     cell.domain.begin()

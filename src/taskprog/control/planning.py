@@ -201,6 +201,8 @@ class _Search:
         here = self._up.at(0.0)
         near = self._around.near
         allowed = frozenset() if near.free(here) else near.contacts(here)
+        # What the camera sees where the hand is cannot be there: that is the hand itself, or what it holds.
+        unreal = {other for part, other in allowed if not part.startswith(ARM_LINKS)}
         if not self._free(here):
             # What is beside the hand stays beside it on the way up, wherever the camera sees it by then.
             beside = self._clear.contacts(here)
@@ -209,6 +211,9 @@ class _Search:
             q = self._up.at(height)
             if self._free(q):
                 return float(height)
+            if unreal:
+                met = near.contacts(q)
+                allowed |= {(p, o) for p, o in met if o in unreal and not p.startswith(ARM_LINKS)}
             self._around.check(near, [q], allowed)
         raise Blocked(f"no way straight up from {format_point(self._start)} m: {self._reason(self._up)}")
 

@@ -47,7 +47,9 @@ STIR_TIMEOUT = 1.0
 STIR = 0.015  # metres between two images in a row; less is noise
 STANDSTILL = 0.3  # seconds of wall time without a newer image: the robot's time stands still
 MOTION_TIMEOUT = 60.0  # seconds of wall time for one primitive
-LOST_MARGIN = 0.006  # metres that the pads close beyond the grasped width before it counts as lost
+# Metres that pads which still move have come nearer to each other when what they held counts as lost.
+LOST_MARGIN = 0.006
+PADS_STILL = 0.005  # metres a second
 QUARTER = math.pi / 2  # radians, between the turns of the tool in which a receptacle is to be reached
 ASIDE_TRIES = 6  # places on the table that are tried for what is in the way
 REFUSED = frozenset(
@@ -78,6 +80,7 @@ class RosDomain:
         self._objects_count = 0
         self._joints: dict[str, float] = {}
         self._joints_stamp = -math.inf
+        self._pads_speed = 0.0  # metres a second, towards each other or apart
         node.create_subscription(
             DetectedObjects,
             "objects",
@@ -148,6 +151,10 @@ class RosDomain:
             self._joints.update(zip(message.name, message.position, strict=False))
             if ARM_JOINTS[0] in message.name:
                 self._joints_stamp = from_stamp(message.header.stamp)
+            speeds = dict(zip(message.name, message.velocity, strict=False))
+            self._pads_speed = abs(
+                sum(s * speeds.get(n, 0.0) for s, n in zip((1, -1), GRIPPER_JOINTS, strict=True))
+            )
             self._changed.notify_all()
 
     def _wait_joints(self) -> dict[str, float]:
@@ -249,10 +256,8 @@ class RosDomain:
         if self._found_held:
             self._hands.closed(tool, yaw, True)
             self._found_held = False
-        # Thin things are held with the pads hardly apart.
-        least = max(self._grip_width - LOST_MARGIN, GRIPPER_CLOSED_WIDTH + CLOSED_TOLERANCE)
-        if self._hands.scene.held is not None and gripper_width(self._joints) < least:
-            self._hands.opened(tool, yaw, self._motion_end)
+        if self._hands.scene.held is not None:
+            self._watch_grip(tool, yaw)
         objects = self._hands.observed(tool, yaw)
         self._places = {
             o.name: (float(o.position[0]), float(o.position[1]), float(o.position[2])) for o in objects
@@ -266,6 +271,17 @@ class RosDomain:
             self._closed,
             self._hands.scene.held is not None,
         )
+
+    def _watch_grip(self, tool: NDArray[np.float64], yaw: float) -> None:
+        """Notice that what was held has slipped out of the hand."""
+        with self._changed:
+            width, moves = gripper_width(self._joints), self._pads_speed > PADS_STILL
+        # Thin things are held with the pads hardly apart.
+        least = GRIPPER_CLOSED_WIDTH + CLOSED_TOLERANCE
+        if width < least or (moves and width < self._grip_width - LOST_MARGIN):
+            self._hands.opened(tool, yaw, self._motion_end)
+        else:
+            self._grip_width = min(self._grip_width, width)  # it may have turned between the pads
 
     def _check_reach(self, receptacles: Sequence[ObjectEstimate], yaw: float) -> None:
         """Raise ObservationError unless the tool gets over each of them, at a yaw or turned by quarters."""
