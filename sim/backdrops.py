@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from taskprog.perception.camera import CameraModel
 from taskprog.tasks.table_top import TABLE_HEIGHT
-from taskprog_sim.camera import FAR
+from taskprog_sim.drawing import FAR
 from taskprog_sim.scene import FLOOR_COLOUR, FLOOR_HEIGHT, TABLE_COLOUR, TABLE_X, TABLE_Y
 
 Picture = NDArray[np.uint8]

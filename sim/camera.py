@@ -7,26 +7,15 @@ picture where that is; while nothing moves, the last one is given once more.
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from taskprog.perception.camera import CameraModel
-from taskprog_sim.bullet import pybullet
-from taskprog_sim.scenery import Part, Scenery
-
-NEAR, FAR = 0.2, 6.0  # metres: nothing nearer or farther is drawn
-# Where TinyRenderer samples pixel (u, v), against (u, v) itself.
-SAMPLE_OFFSET = (0.0, 1.0)
-MARGIN = 3  # pixels around what is drawn
-CORNERS = np.array(list(itertools.product((True, False), repeat=3)))  # of a box
-LIGHT_DIRECTION = (0.55, 0.35, 1.0)
-LIGHT_AMBIENT, LIGHT_DIFFUSE, LIGHT_SPECULAR = 0.62, 0.42, 0.05
+from taskprog_sim.drawing import Window, draw, window_of
+from taskprog_sim.scenery import Scenery
 
 
 @dataclass(frozen=True)
@@ -35,7 +24,7 @@ class Image:
 
     Attributes:
         rgb: (H, W, 3) uint8; read only.
-        depth: (H, W) float32, metres along the optical axis; ``FAR`` where there is nothing; read only.
+        depth: (H, W) float32, metres along the optical axis; ``drawing.FAR`` where nothing is; read only.
         stamp: seconds of simulated time.
     """
 
@@ -59,7 +48,7 @@ class Camera:
         self.blind_until = 0.0
         self._watching = False
         self._last: Image | None = None
-        self._scenery = Scenery(client, room.rgb, room.depth, lambda: draw(model, client))
+        self._scenery = Scenery(client, model, room.rgb, room.depth)
 
     def watch(self, things: Sequence[int], robots: Sequence[int]) -> None:
         """From now on these bodies are there, and no others: ``things`` rest now and then."""
@@ -79,7 +68,8 @@ class Camera:
         parts = self._scenery.update()
         if self._watching and self._scenery.unchanged and self._last is not None:
             return replace(self._last, stamp=self._clock())
-        window = self._window(parts)
+        whole = Window(0, 0, self.model.width, self.model.height)
+        window = window_of(self.model, self._client, parts) if self._watching else whole
         image = Image(self._scenery.rgb.copy(), self._scenery.depth.copy(), self._clock())
         if window.area:
             rgb, depth = draw(self.model, self._client, window)
@@ -91,103 +81,3 @@ class Camera:
             array.setflags(write=False)  # it may be given again
         self._last = image
         return image
-
-    def _window(self, parts: Sequence[Part]) -> Window:
-        """The part of the picture in which these parts of bodies are."""
-        client, whole = self._client, Window(0, 0, self.model.width, self.model.height)
-        if not self._watching:
-            return whole
-        boxes = [pybullet.getAABB(body, link, physicsClientId=client) for body, link in parts]
-        if not boxes:
-            return Window(0, 0, 0, 0)
-        low, high = (np.array(corners) for corners in zip(*boxes, strict=True))
-        corners = np.stack([np.where(CORNERS[k], low, high) for k in range(8)]).reshape(-1, 3)
-        pixels, depths = self.model.project(corners)
-        if (depths < NEAR).any():
-            return whole
-        (left, top), (right, bottom) = pixels.min(axis=0), pixels.max(axis=0)
-        return whole.cut(left - MARGIN, top - MARGIN, right + MARGIN, bottom + MARGIN)
-
-
-@dataclass(frozen=True)
-class Window:
-    """A part of a picture: pixels [left, right) and [top, bottom)."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    @property
-    def area(self) -> int:
-        """Pixels."""
-        return max(self.right - self.left, 0) * max(self.bottom - self.top, 0)
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Of an image's rows and columns."""
-        return slice(self.top, self.bottom), slice(self.left, self.right)
-
-    def cut(self, left: float, top: float, right: float, bottom: float) -> Window:
-        """What this and other bounds have in common."""
-        return Window(
-            max(self.left, math.floor(left)),
-            max(self.top, math.floor(top)),
-            min(self.right, math.ceil(right)),
-            min(self.bottom, math.ceil(bottom)),
-        )
-
-
-def draw(
-    model: CameraModel, client: int, window: Window | None = None
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Colours and depths of all that is shown in a physics client, without shadows: they double the cost.
-
-    Args:
-        window: only this part of the picture is drawn.
-    """
-    window = window or Window(0, 0, model.width, model.height)
-    width, height = window.right - window.left, window.bottom - window.top
-    _, _, rgba, buffer, _ = pybullet.getCameraImage(
-        width,
-        height,
-        view_matrix(model.pose),
-        projection_matrix(model, window),
-        lightDirection=LIGHT_DIRECTION,
-        lightAmbientCoeff=LIGHT_AMBIENT,
-        lightDiffuseCoeff=LIGHT_DIFFUSE,
-        lightSpecularCoeff=LIGHT_SPECULAR,
-        shadow=0,
-        renderer=pybullet.ER_TINY_RENDERER,
-        flags=pybullet.ER_NO_SEGMENTATION_MASK,
-        physicsClientId=client,
-    )
-    rgb = np.asarray(cv2.cvtColor(rgba.reshape(height, width, 4), cv2.COLOR_RGBA2RGB), np.uint8)
-    z = np.asarray(buffer, np.float32).reshape(height, width)
-    return rgb, np.float32(FAR * NEAR) / (np.float32(FAR) - np.float32(FAR - NEAR) * z)
-
-
-def view_matrix(pose: NDArray[np.float64]) -> list[float]:
-    """OpenGL's view matrix, column by column, of an optical frame: (4, 4), base from optical."""
-    flip = np.diag([1.0, -1.0, -1.0, 1.0])  # optical: y down, z ahead; OpenGL: y up, z back
-    return [float(value) for value in np.linalg.inv(pose @ flip).T.ravel()]
-
-
-def projection_matrix(model: CameraModel, window: Window | None = None) -> list[float]:
-    """OpenGL's projection matrix, column by column, that makes TinyRenderer draw as ``model`` sees.
-
-    Args:
-        window: the part of the picture that is drawn; by default all of it.
-    """
-    window = window or Window(0, 0, model.width, model.height)
-    width, height = window.right - window.left, window.bottom - window.top
-    cx, cy = model.cx + SAMPLE_OFFSET[0] - window.left, model.cy + SAMPLE_OFFSET[1] - window.top
-    matrix = np.zeros((4, 4))
-    matrix[0, 0] = 2.0 * model.fx / width
-    matrix[1, 1] = 2.0 * model.fy / height
-    matrix[0, 2] = 1.0 - 2.0 * cx / width
-    matrix[1, 2] = 2.0 * cy / height - 1.0
-    matrix[2, 2] = -(FAR + NEAR) / (FAR - NEAR)
-    matrix[2, 3] = -2.0 * FAR * NEAR / (FAR - NEAR)
-    matrix[3, 2] = -1.0
-    return [float(value) for value in matrix.T.ravel()]

@@ -22,7 +22,7 @@ from taskprog.tasks.table_top import CAMERA_EYE, CAMERA_FOV, CAMERA_SIZE, CAMERA
 from taskprog.vision.labels import CLASSES, FIRST_CONTAINER, LabelledView, Thing
 from taskprog_sim.backdrops import backdrop, usual_backdrop
 from taskprog_sim.bullet import pybullet
-from taskprog_sim.camera import (
+from taskprog_sim.drawing import (
     FAR,
     LIGHT_AMBIENT,
     LIGHT_DIFFUSE,

@@ -13,7 +13,8 @@ from scipy.spatial.transform import Rotation
 
 from taskprog.perception.camera import CameraModel
 from taskprog_sim.bullet import Bullet
-from taskprog_sim.camera import Camera, Image, draw
+from taskprog_sim.camera import Camera, Image
+from taskprog_sim.drawing import draw
 from taskprog_sim.film import Film
 from taskprog_sim.hand_motion import Floats, Hand, HandMoment
 from taskprog_sim.hand_motion import film as play

@@ -7,19 +7,21 @@ the base with its pedestal that costs most, and that never moves.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from taskprog.perception.camera import CameraModel
 from taskprog_sim.bullet import pybullet
+from taskprog_sim.drawing import Part, Window, draw, window_of
 
 # Metres, of a quaternion's components, and radians (metres) of a joint: nearer than this is at rest.
 SAME_PLACE, SAME_TURN, SAME_JOINT = 1e-4, 1e-3, 1e-4
 
 Pose = tuple[float, ...]  # position and quaternion, then the joints' positions
-Part = tuple[int, int]  # a body and one of its links, -1 is the base
 Paint = tuple[int, int, tuple[float, float, float, float]]  # link, number of its shape, colour
 
 
@@ -35,14 +37,13 @@ class Scenery:
     def __init__(
         self,
         client: int,
+        model: CameraModel,
         rgb: NDArray[np.uint8],
         depth: NDArray[np.float32],
-        draw: Callable[[], tuple[NDArray[np.uint8], NDArray[np.float32]]],
     ):
-        """``rgb`` and ``depth`` are of what never moves; ``draw`` takes a picture of what is not hidden."""
-        self._client = client
+        """``rgb`` and ``depth`` are of what never moves."""
+        self._client, self._model = client, model
         self._bare = rgb, depth
-        self._draw = draw
         self.watch((), ())
 
     def watch(self, things: Sequence[int], robots: Sequence[int]) -> None:
@@ -51,6 +52,7 @@ class Scenery:
         self._paints = {body: self._paints_of(body) for body in (*things, *robots)}
         self._links = {body: self._links_of(body) for body in (*things, *robots)}
         self._still: dict[int, Pose] = {}
+        self._windows: dict[int, Window] = {}  # where in the picture what is still is
         self._last: dict[int, Pose] = {}  # of all bodies, at the update before
         self._drawn: dict[int, Pose] = {}  # when the picture last changed
         self.unchanged = False
@@ -61,7 +63,7 @@ class Scenery:
             self._paints[robot] = [paint for paint in self._paints[robot] if paint[0] != -1]
         self._room = self._bare
         if robots:
-            self._room = self._together(bases)
+            self._room = self._together(bases, Window(0, 0, self._model.width, self._model.height))
             for robot in robots:
                 self._show(robot, bases[robot], False)
             for body, paints in self._paints.items():
@@ -84,8 +86,7 @@ class Scenery:
         self._last = poses
         taken = still.keys() != self._still.keys()
         if taken:
-            self.rgb, self.depth = self._together({body: self._paints[body] for body in still})
-            self._still = still
+            self._change(still)
             for body, paints in self._paints.items():
                 self._show(body, paints, body not in still)
         self.unchanged = (
@@ -99,17 +100,34 @@ class Scenery:
             (body, link) for body in self._paints if body not in self._still for link in self._links[body]
         ]
 
+    def _change(self, still: dict[int, Pose]) -> None:
+        """Draw the backdrop anew where something has come to rest, or does not rest any more."""
+        changed = still.keys() ^ self._still.keys()
+        for body in still.keys() - self._still.keys():
+            parts = [(body, link) for link in self._links[body]]
+            self._windows[body] = window_of(self._model, self._client, parts)
+        area = functools.reduce(Window.with_, (self._windows[body] for body in changed))
+        self._windows = {body: self._windows[body] for body in still}
+        self._still = still
+        inside = [body for body, window in self._windows.items() if window.overlaps(area)]
+        self.rgb, self.depth = self.rgb.copy(), self.depth.copy()
+        here = area.slices
+        self.rgb[here], self.depth[here] = self._together({b: self._paints[b] for b in inside}, area)
+
     def _together(
-        self, shown: Mapping[int, Sequence[Paint]]
+        self, shown: Mapping[int, Sequence[Paint]], area: Window
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """A picture of these in the room; leaves them shown, and everything else hidden."""
+        """A part of a picture of these in the room; leaves them shown, and everything else hidden."""
         for body in self._paints:
             self._show(body, self._paints[body], False)
         for body in shown:
             self._show(body, shown[body], True)
-        rgb, depth = self._draw()
-        behind = depth >= self._room[1]
-        return np.where(behind[..., None], self._room[0], rgb), np.where(behind, self._room[1], depth)
+        room_rgb, room_depth = self._room[0][area.slices], self._room[1][area.slices]
+        if not area.area:
+            return room_rgb, room_depth
+        rgb, depth = draw(self._model, self._client, area)
+        behind = depth >= room_depth
+        return np.where(behind[..., None], room_rgb, rgb), np.where(behind, room_depth, depth)
 
     def _pose(self, body: int) -> Pose:
         position, quaternion = pybullet.getBasePositionAndOrientation(body, physicsClientId=self._client)

@@ -17,7 +17,8 @@ from taskprog.perception.camera import CameraModel
 from taskprog.resources import share_dir
 from taskprog.tasks.table_top import CAMERA_SIZE
 from taskprog_sim.bullet import TIME_STEP, Bullet, pybullet
-from taskprog_sim.camera import Camera, Image, draw
+from taskprog_sim.camera import Camera, Image
+from taskprog_sim.drawing import draw
 from taskprog_sim.sawyer import Sawyer
 from taskprog_sim.scene import add_room
 from taskprog_sim.scene_description import BLOCK_STACKING, ORDER_FULFILMENT, SceneDescription, Thing

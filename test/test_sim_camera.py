@@ -13,8 +13,9 @@ from taskprog.resources import share_dir
 from taskprog.tasks.block_stacking import Layout
 from taskprog.tasks.table_top import CUBE_SIZE, CUBES, TABLE_HEIGHT
 from taskprog_sim.bullet import Bullet
-from taskprog_sim.camera import Image, draw
+from taskprog_sim.camera import Image
 from taskprog_sim.disturbances import disturb
+from taskprog_sim.drawing import draw
 from taskprog_sim.sawyer import Sawyer
 from taskprog_sim.scene_description import stacking_scene
 from taskprog_sim.world import World
