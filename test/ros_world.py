@@ -62,8 +62,8 @@ class RosWorld:
 
     def add(self, node: Node) -> Node:
         """Spin ``node``, which was made with ``context=self.context``."""
-        self._spins[node] = SpinThread(node)
-        self._spins[node].start()
+        self._spins[node] = SpinThread(self.context)
+        self._spins[node].serve(node)
         return node
 
     def remove(self, node: Node) -> None:

@@ -31,8 +31,8 @@ class Worker:
         group = LongCallbackGroup()
         self.node.create_subscription(String, "quick", self._on_quick, 10)
         self.node.create_subscription(String, "long", self._on_long, 10, callback_group=group)
-        self.spin = SpinThread(self.node)
-        self.spin.start()
+        self.spin = SpinThread(ros.context)
+        self.spin.serve(self.node)
         speaker = ros.node("speaker")
         self._topics = {name: speaker.create_publisher(String, name, 10) for name in ("quick", "long")}
         for publisher in self._topics.values():

@@ -15,7 +15,7 @@ from taskprog.machine import CancelToken
 from taskprog_sim import jobs
 from taskprog_sim.arm_controller import ArmResult, Ending
 from taskprog_sim.camera import Image
-from taskprog_sim.engine import SETTLE_TIME, Engine, EngineError, Job, Pace
+from taskprog_sim.engine import SETTLE_TIME, STATE_RATE, Engine, EngineError, Job, Pace
 from taskprog_sim.sawyer import JointReadings
 from taskprog_sim.world import World
 
@@ -112,7 +112,7 @@ def test_in_lockstep_a_motion_settles_and_one_more_picture_is_taken(make: MakeEn
     moving = np.unique([stamp for stamp in log.frames if stamp < end])
     assert np.diff(moving[1:]) == pytest.approx(0.1)
     states = np.unique(log.states)
-    assert np.diff(states).max() < 0.0251
+    assert np.diff(states).max() < 1.0 / STATE_RATE + 1e-4
 
 
 def test_lockstep_runs_repeat_exactly(make: MakeEngine, log: Log) -> None:

@@ -192,10 +192,10 @@ def _recorder(options: argparse.Namespace) -> Iterator[CalibrationRecorder]:
     context = Context()
     rclpy.init(context=context)
     node = rclpy.create_node("calibration", context=context, namespace=options.namespace)
-    spin = SpinThread(node)
+    spin = SpinThread(context)
     try:
         recorder = CalibrationRecorder(node, options.image, options.camera_info, options.joint_states)
-        spin.start()
+        spin.serve(node)
         yield recorder
     finally:
         if spin.is_alive():

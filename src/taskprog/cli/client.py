@@ -66,10 +66,10 @@ class StackClient:
         )
         self._rejected = threading.Event()
         self.monitor = HeartbeatMonitor(self.node, (PLANNER,))
-        self._spin = SpinThread(self.node)
+        self._spin = SpinThread(self._context)
 
     def __enter__(self) -> StackClient:
-        self._spin.start()
+        self._spin.serve(self.node)
         return self
 
     def __exit__(

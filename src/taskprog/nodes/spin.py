@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 import rclpy
+from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -29,13 +30,17 @@ class SpinThread(threading.Thread):
     whoever ends the process can first stop what runs.
     """
 
-    def __init__(self, node: Node):
+    def __init__(self, context: Context | None = None):
         super().__init__(name="spin", daemon=True)
-        self._executor = CallbackExecutor(context=node.context)
-        self._executor.add_node(node)
+        self._executor = CallbackExecutor(context=context)
         self._stopping = False
         self.failed = threading.Event()
         self.error: Exception | None = None
+
+    def serve(self, node: Node) -> None:
+        """Begin to spin a node, which was made in the same context."""
+        self._executor.add_node(node)
+        self.start()
 
     def run(self) -> None:
         """The thread's own work."""
@@ -111,12 +116,12 @@ def run(
 
 
 def _run(factory: Callable[[], Node], expected: tuple[type[Exception], ...]) -> int:
+    # Before the node: an interrupt in the middle of making an executor has rclpy complain at exit.
+    spin = SpinThread()
     node: Node | None = None
-    spin: SpinThread | None = None
     try:
         node = factory()
-        spin = SpinThread(node)
-        spin.start()
+        spin.serve(node)
         spin.failed.wait()
     except KeyboardInterrupt:
         pass
@@ -125,10 +130,9 @@ def _run(factory: Callable[[], Node], expected: tuple[type[Exception], ...]) -> 
         return 1
     if node is not None:
         close_servers(node)
-        if spin is not None:
-            spin.stop()
+        spin.stop()
         node.destroy_node()
-    if spin is not None and spin.error is not None:
+    if spin.error is not None:
         traceback.print_exception(spin.error)
         return 1
     return 0
