@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from taskprog.control.attempts import GivenUp
 from taskprog.control.kinematics import format_point
-from taskprog.control.scene_estimate import ObjectEstimate
+from taskprog.control.scene_estimate import ObjectEstimate, spot_in
 from taskprog.machine.domain import OutcomeCode
 
 Vector = NDArray[np.float64]
@@ -62,7 +62,7 @@ class Drops:
         """
         heap = self._heap(box)
         if heap.next is None:
-            heap.next = self._lowest(box, heap, [(_local(o.position, box), o) for o in inside])
+            heap.next = self._lowest(box, heap, [(spot_in(box, o.position), o) for o in inside])
         along, across = heap.next
         cos, sin = math.cos(box.yaw), math.sin(box.yaw)
         return np.asarray(box.position + [cos * along - sin * across, sin * along + cos * across, 0.0])
@@ -70,7 +70,7 @@ class Drops:
     def dropped(self, box: ObjectEstimate, place: Vector) -> None:
         """What was held was let go over a container, at ``place`` (3,)."""
         heap = self._heap(box)
-        heap.dropped.append((_local(place, box), self._volume))
+        heap.dropped.append((spot_in(box, place), self._volume))
         heap.next = None
 
     def refuse(self, box: ObjectEstimate, code: OutcomeCode, reason: str) -> None:
@@ -121,9 +121,3 @@ class Drops:
 
 def _mean_half(size: Vector) -> float:
     return float(size[0] + size[1]) / 4
-
-
-def _local(place: Vector, box: ObjectEstimate) -> Spot:
-    x, y = place[:2] - box.position[:2]
-    cos, sin = math.cos(box.yaw), math.sin(box.yaw)
-    return float(cos * x + sin * y), float(cos * y - sin * x)

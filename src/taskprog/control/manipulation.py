@@ -166,8 +166,8 @@ class Manipulation:
         objects = self._things(tool)
         others = [_footprint(o, o.name in self._containers) for o in objects if self._in_way(o, thing, tool)]
         if height > 0:
-            size = next((o.size for o in objects if self._in_hand(o, tool)), thing.size)
-            choice = grasps(Footprint(position, thing.yaw, size), others, yaw)
+            held = self._held(objects, tool) or thing
+            choice = grasps(Footprint(position, thing.yaw, held.size), others, yaw)
             return Target(position, choice[0].yaw if choice else yaw)
         there = aim is not None and aim.is_at(thing, tool)  # a turn of the fingers now would push it away
         way = aim.way if aim is not None and there else self._grasp(thing, others, yaw)
@@ -191,17 +191,23 @@ class Manipulation:
 
     def aside(self, tool: Vector, yaw: float) -> list[Target]:
         """Places on the table with room around for what is held, the nearest first."""
-        held = next((o for o in self._things(tool) if self._in_hand(o, tool)), None)
+        objects = self._things(tool)
+        held = self._held(objects, tool)
         if held is None:
             return []
-        others = Rectangles.of(_footprint(o) for o in self._things(tool) if o is not held)
         height = TABLE_HEIGHT + held.size[2] / 2 + PLACE_GAP
-        targets = []
-        for x in np.arange(*WORKSPACE.x, ASIDE_STEP):
-            for y in np.arange(*WORKSPACE.y, ASIDE_STEP):
-                spot = Footprint(np.array([x, y, height]), yaw, held.size)
-                if separations(Rectangles.of([spot]), others).min(initial=np.inf) > ASIDE_ROOM:
-                    targets.append(Target(spot.position + self._held_shift, yaw))
+        spots = [
+            Footprint(np.array([x, y, height]), yaw, held.size)
+            for x in np.arange(*WORKSPACE.x, ASIDE_STEP)
+            for y in np.arange(*WORKSPACE.y, ASIDE_STEP)
+        ]
+        others = Rectangles.of(_footprint(o) for o in objects if o is not held)
+        room = separations(Rectangles.of(spots), others).min(axis=1, initial=np.inf)
+        targets = [
+            Target(spot.position + self._held_shift, yaw)
+            for spot, free in zip(spots, room, strict=True)
+            if free > ASIDE_ROOM
+        ]
         return sorted(targets, key=lambda t: math.dist(t.position, tool))
 
     def ways(self, name: str) -> int:
@@ -238,7 +244,7 @@ class Manipulation:
             self._held_shift = np.zeros(3) if aim is None else aim.way.offset
             self.scene.grasp(tool, tool - self._held_shift)
             self._attempts.taken(tool)
-            held = next((o for o in self.scene.objects(tool) if self._in_hand(o, tool)), None)
+            held = self._held(self.scene.objects(tool), tool)
             if held is not None:
                 self._drops.taken(held)
             return
@@ -271,6 +277,10 @@ class Manipulation:
     def _in_hand(self, thing: ObjectEstimate, tool: Vector) -> bool:
         centre = tool - self._held_shift
         return thing.name == self.scene.held and math.dist(thing.position, centre) < GRASP_RADIUS
+
+    def _held(self, objects: Iterable[ObjectEstimate], tool: Vector) -> ObjectEstimate | None:
+        """What of these is in the hand."""
+        return next((o for o in objects if self._in_hand(o, tool)), None)
 
     def _in_way(self, thing: ObjectEstimate, target: ObjectEstimate, tool: Vector) -> bool:
         return thing is not target and thing.label != target.label and not self._in_hand(thing, tool)

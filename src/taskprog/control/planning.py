@@ -21,7 +21,7 @@ from taskprog.control.columns import Column
 from taskprog.control.errors import Blocked
 from taskprog.control.kinematics import Kinematics, format_point
 from taskprog.control.sampling import connect, shorten
-from taskprog.control.surroundings import Surroundings
+from taskprog.control.surroundings import Contacts, Surroundings
 from taskprog.control.trajectory import FREE, STILL, JointPath
 from taskprog.control.transit import FALL, RISE, Between, bends, candidates, durations, variations
 from taskprog.tasks.table_top import Region
@@ -100,7 +100,7 @@ class PathPlanner:
         try:
             return self._to(final, q, around, landing, straights, speed)
         except Blocked as error:
-            if any(not part.startswith(ARM_LINKS) for part, _ in landing.contacts(final) - allowed):
+            if _of_hand(landing.contacts(final) - allowed):
                 raise  # the hand is in the way there in any posture
             try:
                 posture = kinematics.inverse(goal, rotation, final, another)
@@ -202,18 +202,16 @@ class _Search:
         near = self._around.near
         allowed = frozenset() if near.free(here) else near.contacts(here)
         # What the camera sees where the hand is cannot be there: that is the hand itself, or what it holds.
-        unreal = {other for part, other in allowed if not part.startswith(ARM_LINKS)}
+        unreal = {other for _, other in _of_hand(allowed)}
         if not self._free(here):
             # What is beside the hand stays beside it on the way up, wherever the camera sees it by then.
-            beside = self._clear.contacts(here)
-            allowed |= {(part, other) for part, other in beside if not part.startswith(ARM_LINKS)}
+            allowed |= _of_hand(self._clear.contacts(here))
         for height in np.arange(0.0, self._up.height + 1e-9, SPACING):
             q = self._up.at(height)
             if self._free(q):
                 return float(height)
             if unreal:
-                met = near.contacts(q)
-                allowed |= {(p, o) for p, o in met if o in unreal and not p.startswith(ARM_LINKS)}
+                allowed |= {(part, other) for part, other in _of_hand(near.contacts(q)) if other in unreal}
             self._around.check(near, [q], allowed)
         raise Blocked(f"no way straight up from {format_point(self._start)} m: {self._reason(self._up)}")
 
@@ -393,3 +391,8 @@ def _chord(start: Vector, end: Vector) -> Matrix:
     if way < 1e-6:
         return np.empty((0, len(start)))
     return start + np.linspace(0.0, 1.0, max(1, int(np.ceil(way / CHORD))) + 1)[1:, None] * (end - start)
+
+
+def _of_hand(contacts: Contacts) -> Contacts:
+    """Those of the hand and of what it holds, not of the arm's links."""
+    return frozenset((part, other) for part, other in contacts if not part.startswith(ARM_LINKS))

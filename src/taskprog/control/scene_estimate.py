@@ -142,9 +142,14 @@ def lies_in(thing: ObjectEstimate, box: ObjectEstimate) -> bool:
     )
 
 
-def is_over(place: NDArray[np.float64], box: ObjectEstimate, beyond: float = 0.0) -> bool:
-    """Whether a place (3,) lies within a container's walls, or ``beyond`` metres outside, seen from above."""
+def spot_in(box: ObjectEstimate, place: NDArray[np.float64]) -> tuple[float, float]:
+    """Metres along and across a container, from its middle, of a place (3,) seen from above."""
     x, y = place[:2] - box.position[:2]
     cos, sin = math.cos(box.yaw), math.sin(box.yaw)
-    along, across = cos * x + sin * y, cos * y - sin * x
+    return float(cos * x + sin * y), float(cos * y - sin * x)
+
+
+def is_over(place: NDArray[np.float64], box: ObjectEstimate, beyond: float = 0.0) -> bool:
+    """Whether a place (3,) lies within a container's walls, or ``beyond`` metres outside, seen from above."""
+    along, across = spot_in(box, place)
     return bool(abs(along) < box.size[0] / 2 + beyond and abs(across) < box.size[1] / 2 + beyond)

@@ -80,7 +80,7 @@ class RosDomain:
         self._objects_count = 0
         self._joints: dict[str, float] = {}
         self._joints_stamp = -math.inf
-        self._pads_speed = 0.0  # metres a second, towards each other or apart
+        self._speeds: dict[str, float] = {}
         node.create_subscription(
             DetectedObjects,
             "objects",
@@ -149,12 +149,9 @@ class RosDomain:
     def _on_joints(self, message: JointState) -> None:
         with self._changed:
             self._joints.update(zip(message.name, message.position, strict=False))
+            self._speeds.update(zip(message.name, message.velocity, strict=False))
             if ARM_JOINTS[0] in message.name:
                 self._joints_stamp = from_stamp(message.header.stamp)
-            speeds = dict(zip(message.name, message.velocity, strict=False))
-            self._pads_speed = abs(
-                sum(s * speeds.get(n, 0.0) for s, n in zip((1, -1), GRIPPER_JOINTS, strict=True))
-            )
             self._changed.notify_all()
 
     def _wait_joints(self) -> dict[str, float]:
@@ -275,7 +272,9 @@ class RosDomain:
     def _watch_grip(self, tool: NDArray[np.float64], yaw: float) -> None:
         """Notice that what was held has slipped out of the hand."""
         with self._changed:
-            width, moves = gripper_width(self._joints), self._pads_speed > PADS_STILL
+            width = gripper_width(self._joints)
+            left, right = (self._speeds.get(name, 0.0) for name in GRIPPER_JOINTS)
+        moves = abs(left - right) > PADS_STILL
         # Thin things are held with the pads hardly apart.
         least = GRIPPER_CLOSED_WIDTH + CLOSED_TOLERANCE
         if width < least or (moves and width < self._grip_width - LOST_MARGIN):
