@@ -68,8 +68,7 @@ class Camera:
         parts = self._scenery.update()
         if self._watching and self._scenery.unchanged and self._last is not None:
             return replace(self._last, stamp=self._clock())
-        whole = Window(0, 0, self.model.width, self.model.height)
-        window = window_of(self.model, self._client, parts) if self._watching else whole
+        window = window_of(self.model, self._client, parts) if self._watching else Window.whole(self.model)
         image = Image(self._scenery.rgb.copy(), self._scenery.depth.copy(), self._clock())
         if window.area:
             rgb, depth = draw(self.model, self._client, window)

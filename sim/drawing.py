@@ -33,10 +33,15 @@ class Window:
     right: int
     bottom: int
 
+    @staticmethod
+    def whole(model: CameraModel) -> Window:
+        """All of a camera's picture."""
+        return Window(0, 0, model.width, model.height)
+
     @property
     def area(self) -> int:
         """Pixels."""
-        return max(self.right - self.left, 0) * max(self.bottom - self.top, 0)
+        return (self.right - self.left) * (self.bottom - self.top)
 
     @property
     def slices(self) -> tuple[slice, slice]:
@@ -48,7 +53,9 @@ class Window:
         return self.cut(other.left, other.top, other.right, other.bottom).area > 0
 
     def with_(self, other: Window) -> Window:
-        """The least window around both."""
+        """The least window around what is in both."""
+        if not (self.area and other.area):
+            return self if self.area else other
         return Window(
             min(self.left, other.left),
             min(self.top, other.top),
@@ -57,13 +64,10 @@ class Window:
         )
 
     def cut(self, left: float, top: float, right: float, bottom: float) -> Window:
-        """What this and other bounds have in common."""
-        return Window(
-            max(self.left, math.floor(left)),
-            max(self.top, math.floor(top)),
-            min(self.right, math.ceil(right)),
-            min(self.bottom, math.ceil(bottom)),
-        )
+        """What this and other bounds have in common; no pixels, if nothing."""
+        first, upper = max(self.left, math.floor(left)), max(self.top, math.floor(top))
+        last, lower = min(self.right, math.ceil(right)), min(self.bottom, math.ceil(bottom))
+        return Window(first, upper, max(first, last), max(upper, lower))
 
 
 def draw(
@@ -74,7 +78,7 @@ def draw(
     Args:
         window: only this part of the picture is drawn.
     """
-    window = window or Window(0, 0, model.width, model.height)
+    window = window or Window.whole(model)
     width, height = window.right - window.left, window.bottom - window.top
     _, _, rgba, buffer, _ = pybullet.getCameraImage(
         width,
@@ -97,7 +101,7 @@ def draw(
 
 def window_of(model: CameraModel, client: int, parts: Iterable[Part]) -> Window:
     """The part of the picture in which these parts of bodies are."""
-    whole = Window(0, 0, model.width, model.height)
+    whole = Window.whole(model)
     boxes = [pybullet.getAABB(body, link, physicsClientId=client) for body, link in parts]
     if not boxes:
         return Window(0, 0, 0, 0)
@@ -122,7 +126,7 @@ def projection_matrix(model: CameraModel, window: Window | None = None) -> list[
     Args:
         window: the part of the picture that is drawn; by default all of it.
     """
-    window = window or Window(0, 0, model.width, model.height)
+    window = window or Window.whole(model)
     width, height = window.right - window.left, window.bottom - window.top
     cx, cy = model.cx + SAMPLE_OFFSET[0] - window.left, model.cy + SAMPLE_OFFSET[1] - window.top
     matrix = np.zeros((4, 4))

@@ -63,7 +63,7 @@ class Scenery:
             self._paints[robot] = [paint for paint in self._paints[robot] if paint[0] != -1]
         self._room = self._bare
         if robots:
-            self._room = self._together(bases, Window(0, 0, self._model.width, self._model.height))
+            self._room = self._together(bases, Window.whole(self._model))
             for robot in robots:
                 self._show(robot, bases[robot], False)
             for body, paints in self._paints.items():

@@ -15,7 +15,7 @@ from taskprog.tasks.table_top import CUBE_SIZE, CUBES, TABLE_HEIGHT
 from taskprog_sim.bullet import Bullet
 from taskprog_sim.camera import Image
 from taskprog_sim.disturbances import disturb
-from taskprog_sim.drawing import draw
+from taskprog_sim.drawing import Window, draw
 from taskprog_sim.sawyer import Sawyer
 from taskprog_sim.scene_description import stacking_scene
 from taskprog_sim.world import World
@@ -142,6 +142,18 @@ def test_what_rested_is_still_seen_when_something_is_added() -> None:
             after = world.camera.render()
             changed = np.abs(after.rgb.astype(int) - before.rgb).max(axis=-1) > 30
             assert 20 < changed.sum() < 300  # pixels; a container has thousands
+
+
+@pytest.mark.parametrize(
+    "bounds", [(-100, 10, -84, 30), (400, 10, 420, 30), (10, -60, 30, -40), (10, 300, 30, 320)]
+)
+def test_what_is_out_of_sight_has_no_pixels(bounds: tuple[int, int, int, int]) -> None:
+    """What has fallen from the table rests there, and takes nothing else out of the picture."""
+    picture, seen = np.zeros((240, 320)), Window(100, 100, 120, 130)
+    window = Window(0, 0, 320, 240).cut(*bounds)
+    assert picture[window.slices].size == window.area == 0
+    assert not window.overlaps(seen)
+    assert window.with_(seen) == seen.with_(window) == seen
 
 
 def test_an_arm_in_any_pose_is_drawn_whole() -> None:
