@@ -59,7 +59,7 @@ SIMULATOR_LIGHT = Light(LIGHT_DIRECTION, LIGHT_AMBIENT, LIGHT_DIFFUSE, LIGHT_SPE
 
 
 def labelled_views(
-    seed: int, count: int, looks: int, exact: bool, usual: bool = False, jobs: int = 1
+    seed: int, count: int, looks: int, exact: bool, usual: int = 0, jobs: int = 1
 ) -> Iterator[LabelledView]:
     """Images of random scenes; the same arguments give the same images, whatever ``jobs`` is.
 
@@ -67,7 +67,8 @@ def labelled_views(
         count: of images.
         looks: images of one scene, with other light, camera, colours and poses of the arm.
         exact: know exactly which share of each good is seen, which takes twice as long; else about.
-        usual: with the simulator's own light, camera, room and colours, and nothing but goods and containers.
+        usual: so many of the looks, the first ones, are with the simulator's own light, camera, room and
+            colours. If all are, there is nothing but goods and containers.
         jobs: processes that render.
     """
     scenes = range(-(-count // looks))
@@ -105,13 +106,13 @@ def random_light(rng: np.random.Generator) -> Light:
     )
 
 
-def _views_of_scene(seed: int, number: int, looks: int, exact: bool, usual: bool) -> list[LabelledView]:
+def _views_of_scene(seed: int, number: int, looks: int, exact: bool, usual: int) -> list[LabelledView]:
     """The images of the scene with that number among those of ``seed``."""
     rng = np.random.default_rng([seed, number])
     scene = RandomGoods()
     try:
-        scene.build(rng, others=not usual)
-        return [_view(scene, rng, exact, usual) for _ in range(looks)]
+        scene.build(rng, others=usual < looks)
+        return [_view(scene, rng, exact, look < usual) for look in range(looks)]
     finally:
         scene.close()
 

@@ -21,6 +21,7 @@ from taskprog.cli.main import main
 from taskprog.perception.camera import CameraModel
 from taskprog.perception.detection import Detection
 from taskprog.resources import share_dir
+from taskprog.tasks.goods import good_of
 from taskprog.tasks.table_top import TABLE_HEIGHT
 from taskprog.vision.checkpoint import CheckpointError, save_network
 from taskprog.vision.detector import ObjectDetector
@@ -29,7 +30,17 @@ from taskprog.vision.grid import STRIDE
 from taskprog.vision.grouping import group
 from taskprog.vision.labels import CLASSES, LabelledView
 from taskprog.vision.measure import TEST_SEED, halved
-from taskprog.vision.network import OFFSET, OUTPUTS, PIXELS, GoodsNetwork, NetworkConfig
+from taskprog.vision.network import (
+    BEYOND,
+    DEPTHS,
+    OFFSET,
+    OUTPUTS,
+    PIXELS,
+    SIZE,
+    SIZES,
+    GoodsNetwork,
+    NetworkConfig,
+)
 from taskprog.vision.objective import TERMS, losses
 from taskprog.vision.relief import Relief
 from taskprog.vision.score import Score, add, new_scores, total, yaw_error
@@ -139,6 +150,37 @@ def test_a_good_seen_past_another_one_is_a_good_of_its_own() -> None:
         cells[..., OFFSET.start + 1] = (25.5 - v[rows]) / PIXELS
     found = {CLASSES[one.label]: len(one.rows) for one in group(output)}
     assert found == {"duck": 16, "lego": 9}
+
+
+@pytest.mark.parametrize("bricks", [1, 2])
+def test_two_touching_bricks_with_votes_for_one_middle_are_two(bricks: int) -> None:
+    """Cells of bricks side by side see a middle between their own one and that of both."""
+    camera = CameraModel.table_top(640, 480)
+    size = np.array(good_of("lego").size)
+    middles = np.array([(0.6, i * size[1], TABLE_HEIGHT + size[2] / 2) for i in range(bricks)])
+    v, u = np.mgrid[0:480, 0:640]
+    origin, rays = camera.ray(np.stack([u.ravel(), v.ravel()], axis=1))
+    sides = np.sort([(middles + way * size / 2 - origin) / rays[:, None] for way in (-1, 1)], axis=0)
+    enter, leave = sides[0].max(axis=2), sides[1].min(axis=2)  # depths, for each pixel and brick
+    boxes = np.where(enter < leave, enter, np.inf)
+    depth = np.minimum(boxes.min(axis=1), (TABLE_HEIGHT - origin[2]) / rays[:, 2]).reshape(v.shape)
+    surface = depth[2::STRIDE, 2::STRIDE]
+    brick = np.isfinite(boxes).any(axis=1).reshape(v.shape)[2::STRIDE, 2::STRIDE]
+    mine = boxes.argmin(axis=1).reshape(v.shape)[2::STRIDE, 2::STRIDE]
+    seen, beyond = camera.project(middles)
+    votes = 0.2 * seen[mine] + 0.8 * seen.mean(axis=0)
+    v, u = cell_grid(*surface.shape)
+    output = np.zeros((OUTPUTS, *surface.shape), np.float32)
+    output[0], output[CLASSES.index("lego")] = 20.0 * ~brick, 20.0 * brick
+    output[OFFSET] = np.stack([votes[..., 0] - u, votes[..., 1] - v]) / PIXELS
+    output[BEYOND] = (beyond[mine] - surface) / DEPTHS
+    output[SIZE] = size.reshape(3, 1, 1) / SIZES
+    rgb = np.zeros((480, 640, 3), np.uint8)
+    found = ObjectDetector(camera, Oracle(output)).detect(rgb, depth.astype(np.float32))
+    assert [one.name for one in found] == ["lego"] * bricks
+    positions = np.stack([one.position for one in found])
+    positions = positions[positions[:, 1].argsort()]
+    assert np.linalg.norm(positions - middles, axis=1).max() < 0.008
 
 
 def test_a_few_steps_of_training_help(examples: Examples) -> None:

@@ -41,8 +41,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     training.add_argument("--seed", type=int, default=default.seed, help="of scenes, weights and batches")
     training.add_argument("--views", type=positive, default=default.views, help="images to render")
+    training.add_argument("--looks", type=positive, default=default.looks, help="images of each scene")
+    training.add_argument(
+        "--usual",
+        type=int,
+        default=default.usual,
+        help="how many of these are with the simulator's own camera, light, room and colours",
+    )
     training.add_argument("--steps", type=positive, default=default.steps, help="gradient steps")
     training.add_argument("--batch", type=positive, default=default.batch, help="images in a step")
+    training.add_argument("--rate", type=float, default=default.rate, help="peak learning rate")
     training.add_argument("--start", type=Path, help="folder of a detector that is trained on")
     training.add_argument("--threads", type=positive, default=1, help="torch's threads")
     training.add_argument("--device", choices=("cpu", "cuda"), default=default.device, help="where to train")
@@ -67,8 +75,19 @@ def run(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     console = Console()
     config = TrainConfig(
-        options.seed, options.views, steps=options.steps, batch=options.batch, device=options.device
+        options.seed,
+        options.views,
+        options.looks,
+        options.usual,
+        options.steps,
+        options.batch,
+        options.rate,
+        device=options.device,
     )
+    if not 0 <= config.usual <= config.looks:
+        raise CommandError(f"--usual must be 0 to {config.looks}, the images of a scene, got {config.usual}")
+    if not 0 < config.rate < 1:
+        raise CommandError(f"--rate must be above 0 and below 1, got {config.rate}")
     if config.seed >= TEST_SEED:
         raise CommandError(f"seeds from {TEST_SEED} on are for evaluation; choose a smaller one")
     try:
@@ -96,16 +115,17 @@ def _examples(config: TrainConfig, output: Path, jobs: int, bars: Progress) -> E
     Raises:
         CommandError: there is a training that learns from others, whose images would be lost.
     """
-    folder, name = output / EXAMPLES, f"seed {config.seed}, {config.views} views, {config.looks} looks"
+    folder = output / EXAMPLES
+    name = f"seed {config.seed}, {config.views} views, {config.looks} looks, {config.usual} of them usual"
     examples = load_examples(folder, name)
     if examples is None:
         if (output / RESUME).exists():
             raise CommandError(
                 f"{output / RESUME} belongs to a training with other images than {name}; go on with its "
-                "--seed and --views, choose another --output, or remove the file"
+                "--seed, --views, --looks and --usual, choose another --output, or remove the file"
             )
         bar = bars.add_task("rendering", total=config.views, status="")
-        views = labelled_views(config.seed, config.views, config.looks, exact=False, jobs=jobs)
+        views = labelled_views(config.seed, config.views, config.looks, False, config.usual, jobs)
         shown = bars.track(views, task_id=bar)
         examples = make_examples(shown, config.views, np.random.default_rng(config.seed), folder, name)
     return examples
@@ -139,7 +159,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     count, jobs = options.views, options.jobs
     sets = {
         "random": labelled_views(TEST_SEED, count, 4, exact=True, jobs=jobs),
-        "usual": labelled_views(TEST_SEED + 1, count, 4, exact=True, usual=True, jobs=jobs),
+        "usual": labelled_views(TEST_SEED + 1, count, 4, exact=True, usual=4, jobs=jobs),
     }
     try:
         results = {

@@ -24,15 +24,17 @@ def write_card(folder: Path, network: GoodsNetwork, rounds: Rounds) -> None:
         "docs/results/detector.md has figures on unseen images."
     )
     views = sum(one["views"] for one in rounds)
+    usual = sum(one["views"] // one["looks"] * one.get("usual", 0) for one in rounds)
+    simulated = f", but {usual} of them with the simulator's own" if usual else ""
     scenes = sum(one["views"] // one["looks"] for one in rounds)
-    steps = sum(one["steps"] for one in rounds)
+    steps = ", then ".join(f"{one['steps']} steps of {one['batch']} images" for one in rounds)
     spent = ", ".join(f"{one['seconds']:.0f} s on {one['device']}" for one in rounds)
     made = [
         f"Data: {views} images of {scenes} random scenes in PyBullet, rendered with random light, colours, "
-        "camera, room and table, the arm in random poses or a hand before them; half of them at half the "
-        "resolution; mirrored, and spoiled by blur, noise, exposure and compression while training, depth by "
-        "noise and holes, or left out. No other images, no weights of others.",
-        f"{parameters} parameters; {steps} steps of {rounds[-1]['batch']} images; {spent}, "
+        f"camera, room and table{simulated}, the arm in random poses or a hand before them; half of them at "
+        "half the resolution; mirrored, and spoiled by blur, noise, exposure and compression while training, "
+        "depth by noise and holes, or left out. No other images, no weights of others.",
+        f"{parameters} parameters; {steps}; {spent}, "
         "besides rendering. Repeatable on one machine with the same number of threads, on a processor.",
     ]
     limits = [
@@ -42,9 +44,9 @@ def write_card(folder: Path, network: GoodsNetwork, rounds: Rounds) -> None:
         "Containers are told apart by colour alone.",
     ]
     commands = [
-        f"taskprog detector train --seed {one['seed']} --views {one['views']} --steps {one['steps']} "
-        f"--batch {one['batch']} --device {one['device']} --output out/{i}"
-        + (f" --start out/{i - 1}" if i else "")
+        f"taskprog detector train --seed {one['seed']} --views {one['views']} --looks {one['looks']} "
+        f"--usual {one.get('usual', 0)} --steps {one['steps']} --batch {one['batch']} --rate {one['rate']:g} "
+        f"--device {one['device']} --output out/{i}" + (f" --start out/{i - 1}" if i else "")
         for i, one in enumerate(rounds)
     ]
     text = [

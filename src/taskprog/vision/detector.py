@@ -19,7 +19,7 @@ from taskprog.tasks.table_top import TABLE_HEIGHT, Region
 from taskprog.vision.checkpoint import load_network
 from taskprog.vision.examples import azimuth
 from taskprog.vision.grid import MULTIPLE, STRIDE, Grid, Pixel
-from taskprog.vision.grouping import Group, group, joined, median
+from taskprog.vision.grouping import Group, group, halves, joined, median
 from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
 from taskprog.vision.network import GoodsNetwork, quick
 from taskprog.vision.relief import DEPTH_RANGE, Relief, known
@@ -34,6 +34,9 @@ APART = 0.012  # metres: middles of two goods are not nearer
 ALONG = 0.35  # of a good's length: pieces of it may say that its middle is so far apart
 MIN_SEEN = 0.15  # share of a good; of less, little can be said
 PIECES = 1.3  # pieces of one good together are seen as no more than that, as a share of it
+# Bricks that touch may vote for one middle: what covers so many times the pixels of one is two of them. Ducks
+# and bears differ too much from their boxes for that, and jenga blocks hide too much of each other.
+TWO_BRICKS = 1.5
 # Where middles of things may be: over the table, or a little beside it.
 REGION = Region((0.15, 1.05), (-0.70, 0.70), (TABLE_HEIGHT - 0.02, TABLE_HEIGHT + 0.45))
 # Share of its box's outline in the image that a good covers, seen from a camera over the table.
@@ -115,6 +118,7 @@ class ObjectDetector:
         groups = group(whole)
         found = self._whole(groups, surface)
         if depth is not None:
+            found, groups = self._bricks_apart(found, groups, surface)
             found = self._refined(found, groups, depth)
         return [d for d in found if _credible(d)]
 
@@ -152,6 +156,20 @@ class ObjectDetector:
                 found[i] = self._detection(groups[i], surface)
                 del groups[j], found[j]
         return found
+
+    def _bricks_apart(
+        self, found: list[Detection], groups: list[Group], surface: NDArray[np.float32] | None
+    ) -> tuple[list[Detection], list[Group]]:
+        """What was taken for one brick, but is as large as two, as two."""
+        apart = []
+        for one, cells in zip(found, groups, strict=True):
+            large = self._covered(cells, one.position, one.yaw, one.size) > TWO_BRICKS
+            parts = halves(cells) if large and one.name == "lego" else None
+            if parts is None:
+                apart.append((one, cells))
+            else:
+                apart += [(self._detection(part, surface), part) for part in parts]
+        return [one for one, _ in apart], [cells for _, cells in apart]
 
     def _refined(
         self, found: list[Detection], groups: list[Group], depth: NDArray[np.float32]
@@ -204,16 +222,21 @@ class ObjectDetector:
         yaw = found.yaw + azimuth(position, self.camera)
         size = np.asarray(found.size, np.float64)
         if found.label >= FIRST_CONTAINER:
-            category, size, fill = "container", np.array(CONTAINER_SIZE), CONTAINER_FILL
+            category, size = "container", np.array(CONTAINER_SIZE)
             yaw = (yaw + math.pi / 4) % (math.pi / 2) - math.pi / 4
         else:
-            category, fill = name, FILL[name]
+            category = name
             yaw = (yaw + math.pi / 2) % math.pi - math.pi / 2
-        area = len(found.rows) * (STRIDE * float(self._grid.scale)) ** 2
-        seen = min(1.0, area / max(1.0, fill * self._outline(position, yaw, size)))
         cells = np.array([found.columns.mean(), found.rows.mean()])
         middle_seen = self._grid.to_camera(cells * STRIDE + (STRIDE - 1) / 2)
+        seen = min(1.0, self._covered(found, position, yaw, size))
         return Detection(name, category, position, yaw, size, confidence, middle_seen, seen)
+
+    def _covered(self, found: Group, position: Floats, yaw: float, size: Floats) -> float:
+        """Pixels of a group's cells as a share of those that its thing, so placed, covers in plain view."""
+        fill = CONTAINER_FILL if found.label >= FIRST_CONTAINER else FILL[CLASSES[found.label]]
+        area = len(found.rows) * (STRIDE * float(self._grid.scale)) ** 2
+        return area / max(1.0, fill * self._outline(position, yaw, size))
 
     def _outline(self, position: Floats, yaw: float, size: Floats) -> float:
         """Pixels that a box covers."""

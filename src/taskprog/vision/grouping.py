@@ -23,6 +23,7 @@ RADIUS = 8.0  # pixels of the network's input: votes of one good are no farther 
 CONTAINER_RADIUS = 40.0
 APART = 5  # squares along u or v: middles of two goods are not nearer
 MIN_VOTES = 0.12  # votes in a square at a middle
+ROUNDS = 5  # of 2-means, from a cut across the longest extent; votes of two goods settle in fewer
 CLEAR = 0.5  # how clearly cells agree on twice the yaw, 0 to 1, where that says which side is longer
 
 
@@ -101,6 +102,24 @@ def joined(a: Group, b: Group) -> Group:
         np.concatenate([a.votes, b.votes]),
         GOODS,
     )
+
+
+def halves(found: Group) -> tuple[Group, Group] | None:
+    """A group of cells of two goods as two, by where each cell sees its good's middle; None if too few."""
+    votes = found.votes - found.votes.mean(axis=0)
+    side = votes @ np.linalg.svd(votes, full_matrices=False)[2][0] > 0
+    for _ in range(ROUNDS):
+        if not MIN_CELLS <= side.sum() <= len(side) - MIN_CELLS:
+            return None
+        middles = np.stack([found.votes[~side].mean(axis=0), found.votes[side].mean(axis=0)])
+        side = np.linalg.norm(found.votes[:, None] - middles, axis=2).argmin(axis=1) == 1
+    if not MIN_CELLS <= side.sum() <= len(side) - MIN_CELLS:
+        return None
+    one, two = (
+        _group(found.values[mine], found.rows[mine], found.columns[mine], found.votes[mine], GOODS)
+        for mine in (~side, side)
+    )
+    return one, two
 
 
 def median(values: Floats) -> Floats:

@@ -38,7 +38,8 @@ class TrainConfig:
 
     Attributes:
         seed: of scenes, weights and batches.
-        views: images that are rendered; looks: of each scene.
+        views: images that are rendered; looks: of each scene; usual: how many of these are with the
+            simulator's own camera, light, room and colours.
         steps: gradient steps; batch: images in each.
         rate: peak learning rate; decay: of the weights.
         device: that trains, as torch names it; on processors trainings repeat exactly.
@@ -47,6 +48,7 @@ class TrainConfig:
     seed: int = 300
     views: int = 3000
     looks: int = 5
+    usual: int = 0
     steps: int = 8000
     batch: int = 8
     rate: float = 3e-3
