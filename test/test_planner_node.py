@@ -34,7 +34,7 @@ from taskprog.nodes.loopback_robot import LoopbackRobotNode
 from taskprog.nodes.perception import PerceptionNode
 from taskprog.nodes.planner import PlannerNode
 from taskprog.nodes.qos import CAMERA, EVERY_EVENT, LATCHED
-from taskprog.nodes.ros_domain import PERCEPTION
+from taskprog.nodes.senses import PERCEPTION
 from taskprog.nodes.sensor_messages import camera_info_message, image_message
 from taskprog.nodes.specification import read_specification
 from taskprog.perception.camera import CameraModel

@@ -26,12 +26,13 @@ from sensor_msgs.msg import JointState
 from taskprog.control.drops import TRIES as DROP_TRIES
 from taskprog.control.robot import GRIPPER_CLOSED_WIDTH
 from taskprog.machine import Call, CancelToken, ObservationError, Outcome, OutcomeCode
-from taskprog.nodes import ros_domain
+from taskprog.nodes import senses
 from taskprog.nodes.executor import ExecutorNode
 from taskprog.nodes.heartbeat import Heartbeat, HeartbeatMonitor
 from taskprog.nodes.loopback_robot import LoopbackRobotNode
 from taskprog.nodes.qos import NEWEST
-from taskprog.nodes.ros_domain import EXECUTOR, PERCEPTION, RosDomain
+from taskprog.nodes.ros_domain import RosDomain
+from taskprog.nodes.senses import EXECUTOR, PERCEPTION
 from taskprog.tasks.families import FAMILIES
 from taskprog.tasks.goods import CONTAINER_NAMES, CONTAINER_SIZE
 from taskprog.tasks.table_top import TABLE_HEIGHT, WORKSPACE
@@ -214,8 +215,8 @@ def test_where_the_robots_time_goes_slowly_an_image_is_waited_for_longer(
     cell.perception.wait()
     cell.domain.begin()
     ros.remove(cell.robot_node)  # no joint states any more: its time stands still
-    monkeypatch.setattr(ros_domain, "FRESH_TIMEOUT", 0.0)
-    monkeypatch.setattr(ros_domain, "SLOW", math.inf)
+    monkeypatch.setattr(senses, "FRESH_TIMEOUT", 0.0)
+    monkeypatch.setattr(senses, "SLOW", math.inf)
     observation = Background(cell.names)
     cell.perception.publish()
     assert "duck" in observation.result()
@@ -319,7 +320,7 @@ class Fall:
 
 
 def test_nothing_is_decided_while_something_falls(ros: RosWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ros_domain, "STANDSTILL", TIMEOUT)
+    monkeypatch.setattr(senses, "STANDSTILL", TIMEOUT)
     cell = Cell(ros, DUCK)
     fall = Fall(cell)
     fall.see(0.50)
@@ -339,8 +340,8 @@ def test_what_moves_on_and_on_or_time_that_stands_still_keeps_nobody_waiting(
     fall.see(0.50)
     fall.see(0.55)
     assert cell.place("duck")[0] == pytest.approx(0.55)
-    monkeypatch.setattr(ros_domain, "STANDSTILL", TIMEOUT)
-    monkeypatch.setattr(ros_domain, "STIR_TIMEOUT", 0.25)
+    monkeypatch.setattr(senses, "STANDSTILL", TIMEOUT)
+    monkeypatch.setattr(senses, "STIR_TIMEOUT", 0.25)
     place = Background(lambda: cell.place("duck"))
     for x in (0.60, 0.65, 0.60):
         fall.see(x)

@@ -40,7 +40,8 @@ from taskprog.nodes.markers import TraceMarkers
 from taskprog.nodes.parameters import declare
 from taskprog.nodes.policies import Policies
 from taskprog.nodes.qos import EVERY_EVENT, LATCHED
-from taskprog.nodes.ros_domain import EXECUTOR, PERCEPTION, RosDomain
+from taskprog.nodes.ros_domain import RosDomain
+from taskprog.nodes.senses import EXECUTOR, PERCEPTION
 from taskprog.nodes.single_goal import PREEMPTED, Feedback, SingleGoalServer
 from taskprog.nodes.specification import NTP, PLANNERS, READ, SpecificationError
 from taskprog.nodes.spin import run

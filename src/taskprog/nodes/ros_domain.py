@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import threading
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
-from rclpy.qos import qos_profile_sensor_data
 from sawyer_ntp.action import MoveGripper, MoveTo
 from sawyer_ntp.msg import DetectedObjects
-from sensor_msgs.msg import JointState
 
 from taskprog.control.errors import MotionError
 from taskprog.control.kinematics import Kinematics, format_point, top_down, yaw_of
@@ -25,27 +20,19 @@ from taskprog.control.primitives import CLOSED_TOLERANCE
 from taskprog.control.robot import (
     ARM_JOINTS,
     GRIPPER_CLOSED_WIDTH,
-    GRIPPER_JOINTS,
     GRIPPER_OPEN_WIDTH,
-    gripper_width,
 )
-from taskprog.control.scene_estimate import GRASP_RADIUS, ObjectEstimate
+from taskprog.control.scene_estimate import ObjectEstimate
 from taskprog.machine import Call, CancelToken, Observation, ObservationError, Outcome, OutcomeCode
 from taskprog.nodes.action_client import ActionClient
 from taskprog.nodes.call import ActionCancelled, ActionError, ActionRejected, ActionTimeout, call_action
 from taskprog.nodes.convert import from_stamp, place_of, to_pose, to_stamp, upright_yaw
 from taskprog.nodes.heartbeat import HeartbeatMonitor
-from taskprog.nodes.qos import NEWEST
+from taskprog.nodes.senses import EXECUTOR, Senses, stamp_of
 from taskprog.tasks.family import Family
 from taskprog.tasks.table_top import WORKSPACE
 from taskprog.tasks.twin import RETREAT
 
-FRESH_TIMEOUT = 5.0  # seconds to wait for a new image, of wall time and of the robot's
-SLOW = 3.0  # times as much wall time, where the robot's goes more slowly, or stands still
-# What moves may be falling: nothing is decided before it lies, or for so many seconds of the robot's time.
-STIR_TIMEOUT = 1.0
-STIR = 0.015  # metres between two images in a row; less is noise
-STANDSTILL = 0.3  # seconds of wall time without a newer image: the robot's time stands still
 MOTION_TIMEOUT = 60.0  # seconds of wall time for one primitive
 # Metres that pads which still move have come nearer to each other when what they held counts as lost.
 LOST_MARGIN = 0.006
@@ -60,7 +47,6 @@ REFUSED = frozenset(
         OutcomeCode.OUTSIDE_WORKSPACE,
     }
 )  # codes of what is said before anything moves
-EXECUTOR, PERCEPTION = "executor", "perception"
 
 
 class RosDomain:
@@ -74,24 +60,7 @@ class RosDomain:
         self._kinematics = Kinematics.load()
         self._move_to = ActionClient(node, MoveTo, "move_to", callback_group=group)
         self._move_gripper = ActionClient(node, MoveGripper, "move_gripper", callback_group=group)
-        self._changed = threading.Condition()
-        self._objects: DetectedObjects | None = None
-        self._objects_before: DetectedObjects | None = None  # of the image before
-        self._objects_count = 0
-        self._joints: dict[str, float] = {}
-        self._joints_stamp = -math.inf
-        self._speeds: dict[str, float] = {}
-        node.create_subscription(
-            DetectedObjects,
-            "objects",
-            self._on_objects,
-            NEWEST,
-            callback_group=group,
-        )
-        node.create_subscription(
-            JointState, "joint_states", self._on_joints, qos_profile_sensor_data, callback_group=group
-        )
-        self._wanted = 0  # number of the first message of perception that belongs to this run
+        self._senses = Senses(node, monitor, group)
         self._reset()
 
     def _reset(self) -> None:
@@ -101,8 +70,6 @@ class RosDomain:
         self._closed = False
         self._grip_width = 0.0
         self._found_held = False
-        self._motion_end = -math.inf
-        self._needed = self._family.receptacles  # to be seen before anything moves
 
     def begin(self) -> None:
         """Forget the last run; the next observation waits for a camera image taken from now on.
@@ -111,129 +78,25 @@ class RosDomain:
             ObservationError: executor or perception is not there.
         """
         self._reset()
-        end = time.monotonic() + FRESH_TIMEOUT
-        with self._changed:
-            while missing := [p for p in (EXECUTOR, PERCEPTION) if not self._monitor.alive(p)]:
-                if time.monotonic() > end:
-                    raise ObservationError(f"no sign of life from node {' and '.join(missing)}: running?")
-                self._changed.wait(0.1)
-        self._grip_width = gripper_width(self._wait_joints())
+        self._senses.begin(self._family.receptacles)
+        self._grip_width, _ = self._senses.grip
         self._closed = self._grip_width < GRIPPER_OPEN_WIDTH - LOST_MARGIN
         # A run that was cancelled may have left something in the hand; the first image tells what.
         self._found_held = self._closed and self._grip_width > GRIPPER_CLOSED_WIDTH + CLOSED_TOLERANCE
-        with self._changed:
-            self._motion_end = self._joints_stamp
-            self._wanted = self._objects_count + 1
 
     @property
     def objects(self) -> DetectedObjects | None:
         """The newest message of perception."""
-        with self._changed:
-            return self._objects
+        return self._senses.objects
 
     @property
     def places(self) -> dict[str, tuple[float, float, float]]:
         """Centres of the objects as last observed, metres, frame ``base``."""
         return dict(self._places)
 
-    # Messages in
-
-    def _on_objects(self, message: DetectedObjects) -> None:
-        with self._changed:
-            if self._objects is not None and _stamp(self._objects) < _stamp(message):
-                self._objects_before = self._objects
-            self._objects = message
-            self._objects_count += 1
-            self._changed.notify_all()
-
-    def _on_joints(self, message: JointState) -> None:
-        with self._changed:
-            self._joints.update(zip(message.name, message.position, strict=False))
-            self._speeds.update(zip(message.name, message.velocity, strict=False))
-            if ARM_JOINTS[0] in message.name:
-                self._joints_stamp = from_stamp(message.header.stamp)
-            self._changed.notify_all()
-
-    def _wait_joints(self) -> dict[str, float]:
-        needed = (*ARM_JOINTS, *GRIPPER_JOINTS)
-        with self._changed:
-            if not self._changed.wait_for(
-                lambda: self._joints_stamp >= self._motion_end and all(n in self._joints for n in needed),
-                FRESH_TIMEOUT,
-            ):
-                missing = [n for n in needed if n not in self._joints]
-                reason = f"without {', '.join(missing)}" if missing else "none since the last motion"
-                raise ObservationError(
-                    f"joint_states: {reason} after {FRESH_TIMEOUT:g} s: is the robot running?"
-                )
-            return dict(self._joints)
-
-    def _wait_objects(self) -> DetectedObjects:
-        """The newest message of perception, once it is fit for use."""
-        began = time.monotonic()
-        with self._changed:
-            stamp = self._joints_stamp
-            while (reason := self._unfit()) or self._objects is None:
-                if not self._monitor.alive(PERCEPTION):
-                    raise ObservationError("node perception died: no heartbeat")
-                waited = time.monotonic() - began
-                own = self._joints_stamp - stamp
-                if waited > FRESH_TIMEOUT and (own > FRESH_TIMEOUT or waited > SLOW * FRESH_TIMEOUT):
-                    raise ObservationError(reason)
-                self._changed.wait(0.2)
-            self._needed = frozenset()
-            return self._objects
-
-    def _wait_still(self, tool: NDArray[np.float64]) -> None:
-        """Wait until nothing moves in the newest image but what is in the hand at ``tool`` (3,)."""
-        with self._changed:
-            assert self._objects is not None
-            began = stamp = _stamp(self._objects)
-            while stamp - began < STIR_TIMEOUT and self._stirs(self._objects, tool):
-                if not self._changed.wait_for(functools.partial(self._is_newer, stamp), STANDSTILL):
-                    return
-                stamp = _stamp(self._objects)
-
-    def _is_newer(self, stamp: float) -> bool:
-        return self._objects is not None and _stamp(self._objects) > stamp
-
-    def _stirs(self, message: DetectedObjects, tool: NDArray[np.float64]) -> bool:
-        """Whether something is elsewhere than in the image before, or is seen no more."""
-        if self._objects_before is None:
-            return False
-        before = {o.name: o for o in self._objects_before.objects if o.visible}
-        for now in message.objects:
-            then, place = before.get(now.name), place_of(now.pose)
-            if then is None or (self._hands.scene.held and math.dist(place, tool) < GRASP_RADIUS):
-                continue
-            if not now.visible or math.dist(place, place_of(then.pose)) > STIR:
-                return True
-        return False
-
-    def _unfit(self) -> str:
-        """Why the newest message of perception is of no use; empty if it is."""
-        message = self._objects
-        if (
-            message is None
-            or self._objects_count < self._wanted
-            or _stamp(message) < self._motion_end
-            or not message.objects
-        ):
-            seen = "none" if message is None else f"{len(message.objects)} objects, old"
-            return f"no fresh objects from perception within {FRESH_TIMEOUT:g} s (last: {seen}): " + (
-                self._monitor.complaint(PERCEPTION) or "is the camera running, and does it see the table?"
-            )
-        names = {o.name for o in message.objects}
-        if missing := sorted(self._needed - names):
-            return (
-                f"no {', '.join(missing)} in sight within {FRESH_TIMEOUT:g} s, only "
-                f"{', '.join(sorted(names))}; the task needs {', '.join(sorted(self._needed))}"
-            )
-        return ""
-
     def _tool(self) -> tuple[NDArray[np.float64], float]:
         """Position (3,) and yaw of the tool, from the joints."""
-        joints = self._wait_joints()
+        joints = self._senses.wait_joints()
         position, rotation = self._kinematics.forward(np.array([joints[n] for n in ARM_JOINTS]))
         return position, yaw_of(rotation)
 
@@ -241,12 +104,12 @@ class RosDomain:
 
     def observe(self) -> Observation:
         """See ``taskprog.machine.domain.Domain``."""
-        needed = self._needed  # none but in a run's first image
-        self._wait_objects()
+        needed = self._senses.needed
+        self._senses.wait_objects()
         tool, yaw = self._tool()
-        self._wait_still(tool)
-        message = self._wait_objects()
-        stamp = _stamp(message)
+        self._senses.wait_still(None if self._hands.scene.held is None else tool)
+        message = self._senses.wait_objects()
+        stamp = stamp_of(message)
         estimates = self._estimates(message, stamp)
         self._hands.see(estimates)
         self._check_reach([o for o in estimates if o.name in needed], yaw)
@@ -271,14 +134,11 @@ class RosDomain:
 
     def _watch_grip(self, tool: NDArray[np.float64], yaw: float) -> None:
         """Notice that what was held has slipped out of the hand."""
-        with self._changed:
-            width = gripper_width(self._joints)
-            left, right = (self._speeds.get(name, 0.0) for name in GRIPPER_JOINTS)
-        moves = abs(left - right) > PADS_STILL
+        width, speed = self._senses.grip
         # Thin things are held with the pads hardly apart.
         least = GRIPPER_CLOSED_WIDTH + CLOSED_TOLERANCE
-        if width < least or (moves and width < self._grip_width - LOST_MARGIN):
-            self._hands.opened(tool, yaw, self._motion_end)
+        if width < least or (speed > PADS_STILL and width < self._grip_width - LOST_MARGIN):
+            self._hands.opened(tool, yaw, self._senses.motion_end)
         else:
             self._grip_width = min(self._grip_width, width)  # it may have turned between the pads
 
@@ -321,8 +181,7 @@ class RosDomain:
         outcome = self._execute(call, cancel)
         if not outcome.ok:
             # Seen again, things may look otherwise. Where time stands still, the same image comes again.
-            with self._changed:
-                self._wanted = self._objects_count + 1
+            self._senses.want_another()
         return outcome
 
     def _execute(self, call: Call, cancel: CancelToken) -> Outcome:
@@ -395,12 +254,12 @@ class RosDomain:
         return outcome
 
     def _move(self, target: Target, cancel: CancelToken) -> Outcome:
-        goal = MoveTo.Goal()
+        goal, end = MoveTo.Goal(), self._senses.motion_end
         goal.target.header.frame_id = "base"
-        goal.target.header.stamp = to_stamp(self._motion_end if math.isfinite(self._motion_end) else 0.0)
+        goal.target.header.stamp = to_stamp(end if math.isfinite(end) else 0.0)
         goal.target.pose = to_pose(target.position, top_down(target.yaw))
         result: MoveTo.Result = self._call(self._move_to, goal, cancel)
-        self._ended(from_stamp(result.reached.header.stamp))
+        self._senses.moved(from_stamp(result.reached.header.stamp))
         return Outcome(OutcomeCode(result.error_code), result.message)
 
     def _execute_gripper(self, command: int, cancel: CancelToken) -> Outcome:
@@ -410,10 +269,10 @@ class RosDomain:
         opening = command == MoveGripper.Goal.OPEN
         goal.retreat = RETREAT if opening else 0.0
         result: MoveGripper.Result = self._call(self._move_gripper, goal, cancel)
-        self._ended(from_stamp(result.stamp))
+        self._senses.moved(from_stamp(result.stamp))
         self._closed = not opening
         if opening:
-            self._hands.opened(tool, yaw, self._motion_end)
+            self._hands.opened(tool, yaw, self._senses.motion_end)
         else:
             self._grip_width = result.width
             self._hands.closed(tool, yaw, bool(result.holding))
@@ -427,11 +286,3 @@ class RosDomain:
             MOTION_TIMEOUT,
             alive=lambda: self._monitor.alive(EXECUTOR),
         )
-
-    def _ended(self, stamp: float) -> None:
-        self._motion_end = max(self._motion_end, stamp)
-
-
-def _stamp(message: DetectedObjects) -> float:
-    """When its image was taken, seconds."""
-    return from_stamp(message.header.stamp)
