@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2")
 
 import rclpy
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from ros_world import TIMEOUT, Background, RosWorld, wait, wait_until
 from std_msgs.msg import String
@@ -99,7 +100,7 @@ def test_an_error_in_the_pool_is_noted_too(worker: Worker, ros: RosWorld) -> Non
         worker.go_on.wait(TIMEOUT)
         raise ZeroDivisionError
 
-    worker.node.create_service(Trigger, "ask", fail)
+    worker.node.create_service(Trigger, "ask", fail, callback_group=ReentrantCallbackGroup())
     client = ros.node("client").create_client(Trigger, "ask")
     assert client.wait_for_service(TIMEOUT)
     client.call_async(Trigger.Request())

@@ -160,7 +160,8 @@ def test_two_touching_bricks_with_votes_for_one_middle_are_two(bricks: int) -> N
     middles = np.array([(0.6, i * size[1], TABLE_HEIGHT + size[2] / 2) for i in range(bricks)])
     v, u = np.mgrid[0:480, 0:640]
     origin, rays = camera.ray(np.stack([u.ravel(), v.ravel()], axis=1))
-    sides = np.sort([(middles + way * size / 2 - origin) / rays[:, None] for way in (-1, 1)], axis=0)
+    with np.errstate(divide="ignore"):  # rays along a side
+        sides = np.sort([(middles + way * size / 2 - origin) / rays[:, None] for way in (-1, 1)], axis=0)
     enter, leave = sides[0].max(axis=2), sides[1].min(axis=2)  # depths, for each pixel and brick
     boxes = np.where(enter < leave, enter, np.inf)
     depth = np.minimum(boxes.min(axis=1), (TABLE_HEIGHT - origin[2]) / rays[:, 2]).reshape(v.shape)
