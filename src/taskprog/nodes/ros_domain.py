@@ -17,11 +17,7 @@ from taskprog.control.errors import MotionError
 from taskprog.control.kinematics import Kinematics, format_point, top_down, yaw_of
 from taskprog.control.manipulation import Manipulation, Target
 from taskprog.control.primitives import CLOSED_TOLERANCE
-from taskprog.control.robot import (
-    ARM_JOINTS,
-    GRIPPER_CLOSED_WIDTH,
-    GRIPPER_OPEN_WIDTH,
-)
+from taskprog.control.robot import ARM_JOINTS, GRIPPER_CLOSED_WIDTH, GRIPPER_OPEN_WIDTH
 from taskprog.control.scene_estimate import ObjectEstimate
 from taskprog.machine import Call, CancelToken, Observation, ObservationError, Outcome, OutcomeCode
 from taskprog.nodes.action_client import ActionClient

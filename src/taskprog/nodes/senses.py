@@ -84,7 +84,7 @@ class Senses:
 
     @property
     def motion_end(self) -> float:
-        """When the robot last came to rest, seconds of its clock; -inf if it never moved."""
+        """When the robot last came to rest, seconds of its clock; -inf before the first run."""
         return self._motion_end
 
     @property

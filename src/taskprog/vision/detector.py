@@ -163,8 +163,9 @@ class ObjectDetector:
         """What was taken for one brick, but is as large as two, as two."""
         apart = []
         for one, cells in zip(found, groups, strict=True):
-            large = self._covered(cells, one.position, one.yaw, one.size) > TWO_BRICKS
-            parts = halves(cells) if large and one.name == "lego" else None
+            brick = one.name == "lego"
+            large = brick and self._covered(cells, one.position, one.yaw, one.size) > TWO_BRICKS
+            parts = halves(cells) if large else None
             if parts is None:
                 apart.append((one, cells))
             else:
