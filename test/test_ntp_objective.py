@@ -151,6 +151,15 @@ def test_a_frames_label_that_moves_no_end_is_not_wrong_though_it_costs() -> None
     torch.testing.assert_close(cost, torch.tensor([[0.0, 0.0], [0.3 * CERTAIN, 0.0]]))
 
 
+def test_a_batch_in_which_no_scope_is_passed_on_is_judged_by_its_other_parts() -> None:
+    """A batch of few sequences may have none."""
+    target = replace(TARGET, scope=torch.full((2, 2, 2), -1))
+    prediction = even("labels")
+    assert missed(prediction, target) == [[False, False], [False, False]]
+    torch.testing.assert_close(losses(prediction, target, WINDOW, scoped=True), torch.zeros(2, 2))
+    assert missed(replace(prediction, end=-prediction.end), target) == [[True, True], [True, True]]
+
+
 def test_scopes_are_judged_as_they_are_decoded() -> None:
     """The likeliest start, in frame 2, comes after the likeliest end: together frames 0 and 1 win."""
     probability = torch.full((4, 1, 4), 0.01)

@@ -62,8 +62,8 @@ def wrong(prediction: Prediction, target: Targets, window: Window, scoped: bool,
         (prediction.offset, target.offset),
     ):
         result = result | ((logits.argmax(-1) != wanted) & (wanted >= 0))
-    if scoped:
-        rows = _passing(target)
+    rows = _passing(target)
+    if scoped and len(rows):
         part, kept = window.only(rows)
         asked = target.scope[rows]
         missed = (decode_scopes(prediction.labels[kept], part, joint) != asked).any(-1)
