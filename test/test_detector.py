@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from oracle import perfect_output
+from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
 from taskprog.cli.main import main
@@ -23,6 +24,7 @@ from taskprog.perception.detection import Detection
 from taskprog.resources import share_dir
 from taskprog.tasks.goods import good_of
 from taskprog.tasks.table_top import TABLE_HEIGHT
+from taskprog.vision.boxes import excess
 from taskprog.vision.checkpoint import CheckpointError, save_network
 from taskprog.vision.detector import ObjectDetector
 from taskprog.vision.examples import COMPLETE, Examples, cell_grid, load_examples, make_examples
@@ -49,6 +51,7 @@ from taskprog_sim.goods_views import labelled_views
 
 SHIPPED = share_dir() / "models" / "detectors" / "goods"
 SEED = TEST_SEED + 7
+CAMERA = CameraModel.table_top(640, 480)
 SMALL = TrainConfig(steps=12, batch=2, network=NetworkConfig((8, 8, 8, 8, 8)))
 
 
@@ -152,36 +155,78 @@ def test_a_good_seen_past_another_one_is_a_good_of_its_own() -> None:
     assert found == {"duck": 16, "lego": 9}
 
 
+def boxes_on_table(middles: np.ndarray, size: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """(480, 640) the depth that ``CAMERA`` sees of boxes along x, and which one it is of; -1 of the table."""
+    v, u = np.mgrid[0:480, 0:640]
+    origin, rays = CAMERA.ray(np.stack([u.ravel(), v.ravel()], axis=1))
+    with np.errstate(divide="ignore"):  # rays along a side
+        ends = [(middles + way * np.array(size) / 2 - origin) / rays[:, None] for way in (-1, 1)]
+    enter, leave = np.min(ends, axis=0).max(axis=2), np.max(ends, axis=0).min(axis=2)
+    hits = np.where(enter < leave, enter, np.inf)  # depths, for each pixel and box
+    depth = np.minimum(hits.min(axis=1), (TABLE_HEIGHT - origin[2]) / rays[:, 2])
+    mine = np.where(np.isfinite(hits).any(axis=1), hits.argmin(axis=1), -1)
+    return depth.reshape(v.shape), mine.reshape(v.shape)
+
+
+def found_by_votes(
+    name: str,
+    depth: np.ndarray,
+    mine: np.ndarray,
+    middles: np.ndarray,
+    votes: np.ndarray,
+) -> list[Detection]:
+    """What is detected where all cells of box i are sure of a good's name, and see its middle at votes[i]."""
+    surface, mine = depth[2::STRIDE, 2::STRIDE], mine[2::STRIDE, 2::STRIDE]
+    v, u = cell_grid(*surface.shape)
+    output = np.zeros((OUTPUTS, *surface.shape), np.float32)
+    output[0], output[CLASSES.index(name)] = 20.0 * (mine < 0), 20.0 * (mine >= 0)
+    output[OFFSET] = np.stack([votes[mine][..., 0] - u, votes[mine][..., 1] - v]) / PIXELS
+    output[BEYOND] = (CAMERA.project(middles)[1][mine] - surface) / DEPTHS
+    output[SIZE] = np.reshape(good_of(name).size, (3, 1, 1)) / SIZES
+    rgb = np.zeros((480, 640, 3), np.uint8)
+    found = ObjectDetector(CAMERA, Oracle(output)).detect(rgb, depth.astype(np.float32))
+    assert {one.name for one in found} == {name}
+    return found
+
+
 @pytest.mark.parametrize("bricks", [1, 2])
 def test_two_touching_bricks_with_votes_for_one_middle_are_two(bricks: int) -> None:
     """Cells of bricks side by side see a middle between their own one and that of both."""
-    camera = CameraModel.table_top(640, 480)
-    size = np.array(good_of("lego").size)
+    size = good_of("lego").size
     middles = np.array([(0.6, i * size[1], TABLE_HEIGHT + size[2] / 2) for i in range(bricks)])
-    v, u = np.mgrid[0:480, 0:640]
-    origin, rays = camera.ray(np.stack([u.ravel(), v.ravel()], axis=1))
-    with np.errstate(divide="ignore"):  # rays along a side
-        sides = np.sort([(middles + way * size / 2 - origin) / rays[:, None] for way in (-1, 1)], axis=0)
-    enter, leave = sides[0].max(axis=2), sides[1].min(axis=2)  # depths, for each pixel and brick
-    boxes = np.where(enter < leave, enter, np.inf)
-    depth = np.minimum(boxes.min(axis=1), (TABLE_HEIGHT - origin[2]) / rays[:, 2]).reshape(v.shape)
-    surface = depth[2::STRIDE, 2::STRIDE]
-    brick = np.isfinite(boxes).any(axis=1).reshape(v.shape)[2::STRIDE, 2::STRIDE]
-    mine = boxes.argmin(axis=1).reshape(v.shape)[2::STRIDE, 2::STRIDE]
-    seen, beyond = camera.project(middles)
-    votes = 0.2 * seen[mine] + 0.8 * seen.mean(axis=0)
-    v, u = cell_grid(*surface.shape)
-    output = np.zeros((OUTPUTS, *surface.shape), np.float32)
-    output[0], output[CLASSES.index("lego")] = 20.0 * ~brick, 20.0 * brick
-    output[OFFSET] = np.stack([votes[..., 0] - u, votes[..., 1] - v]) / PIXELS
-    output[BEYOND] = (beyond[mine] - surface) / DEPTHS
-    output[SIZE] = size.reshape(3, 1, 1) / SIZES
-    rgb = np.zeros((480, 640, 3), np.uint8)
-    found = ObjectDetector(camera, Oracle(output)).detect(rgb, depth.astype(np.float32))
-    assert [one.name for one in found] == ["lego"] * bricks
+    depth, mine = boxes_on_table(middles, size)
+    seen, _ = CAMERA.project(middles)
+    found = found_by_votes("lego", depth, mine, middles, 0.2 * seen + 0.8 * seen.mean(axis=0))
+    assert len(found) == bricks
     positions = np.stack([one.position for one in found])
     positions = positions[positions[:, 1].argsort()]
     assert np.linalg.norm(positions - middles, axis=1).max() < 0.008
+
+
+@pytest.mark.parametrize(("gap", "blocks"), [(0.0, 1), (0.012, 2)])
+def test_two_ends_of_a_block_behind_a_finger_are_one_block(gap: float, blocks: int) -> None:
+    """Cells at either end see a middle of that end alone; two blocks end to end stick out of one."""
+    good = good_of("jenga")
+    x, y, z = good.size
+    height = TABLE_HEIGHT + z / 2
+    ends = np.array([(0.6 + way * (x / 4 + gap), 0.0, height) for way in (-1, 1)])
+    depth, mine = boxes_on_table(ends, (x / 2, y, z))
+    finger = slice(*np.round(CAMERA.project([(0.61, 0, height), (0.59, 0, height)])[0][:, 1]).astype(int))
+    depth[finger], mine[finger] = depth.min() - 0.1, -1
+    seen, _ = CAMERA.project(ends + np.array([[-0.01], [0.01]]) * [1, 0, 0])
+    found = found_by_votes("jenga", depth, mine, ends, seen)
+    assert len(found) == blocks
+    if blocks == 1:
+        assert np.linalg.norm(found[0].position - [0.6, 0.0, height]) < 0.008
+
+
+def test_how_much_points_stick_out_of_a_box() -> None:
+    size = np.array([0.09, 0.03, 0.018])
+    rng = np.random.default_rng(0)
+    for way in Rotation.random(20, random_state=1):
+        inside = rng.uniform(-0.5, 0.5, (200, 3)) * size
+        assert excess(way.apply(inside) + [0.5, 0.1, 0.2], size) < 0.005
+        assert 0.01 < excess(way.apply(inside * [1, 2, 1]), size) < 0.03  # two side by side
 
 
 def test_a_few_steps_of_training_help(examples: Examples) -> None:

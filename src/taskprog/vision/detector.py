@@ -16,9 +16,10 @@ from taskprog.perception.camera import CameraModel
 from taskprog.perception.detection import GUESS_CONFIDENCE, Detection
 from taskprog.tasks.goods import CONTAINER_SIZE, good_of
 from taskprog.tasks.table_top import TABLE_HEIGHT, Region
+from taskprog.vision.boxes import excess
 from taskprog.vision.checkpoint import load_network
 from taskprog.vision.examples import azimuth
-from taskprog.vision.grid import MULTIPLE, STRIDE, Grid, Pixel
+from taskprog.vision.grid import MULTIPLE, STRIDE, Grid, Pixel, cell_centre
 from taskprog.vision.grouping import Group, group, halves, joined, median
 from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
 from taskprog.vision.network import GoodsNetwork, quick
@@ -34,6 +35,8 @@ APART = 0.012  # metres: middles of two goods are not nearer
 ALONG = 0.35  # of a good's length: pieces of it may say that its middle is so far apart
 MIN_SEEN = 0.15  # share of a good; of less, little can be said
 PIECES = 1.3  # pieces of one good together are seen as no more than that, as a share of it
+OFF_TABLE = 0.004  # metres: what is lower may be the table beside a block
+BOX_TOLERANCE = 0.008  # metres by which points of one brick or block may stick out of its box
 # Bricks that touch may vote for one middle: what covers so many times the pixels of one is two of them. Ducks
 # and bears differ too much from their boxes for that, and jenga blocks hide too much of each other.
 TWO_BRICKS = 1.5
@@ -144,11 +147,12 @@ class ObjectDetector:
             )
 
     def _whole(self, groups: list[Group], surface: NDArray[np.float32] | None) -> list[Detection]:
-        """Detections of groups; those too small and too near to each other to be two goods are one."""
+        """Detections of groups; pieces of one good are one."""
         found = [self._detection(one, surface) for one in groups]
         i = 0
         while i < len(groups):
-            j = next((j for j in range(i + 1, len(groups)) if _same(found[i], found[j])), None)
+            others = range(i + 1, len(groups))
+            j = next((j for j in others if self._same((i, j), found, groups, surface)), None)
             if j is None:
                 i += 1
             else:
@@ -156,6 +160,34 @@ class ObjectDetector:
                 found[i] = self._detection(groups[i], surface)
                 del groups[j], found[j]
         return found
+
+    def _same(
+        self,
+        pieces: tuple[int, int],
+        found: list[Detection],
+        groups: list[Group],
+        surface: NDArray[np.float32] | None,
+    ) -> bool:
+        """Whether these two are pieces of one good: seen past a finger, say."""
+        a, b = (found[i] for i in pieces)
+        if _near(a, b):
+            return True
+        if surface is None or a.name != b.name or a.name not in SQUARE:
+            return False
+        size = np.array(good_of(a.name).size)
+        if np.linalg.norm(a.position - b.position) > size.max():
+            return False
+        rows, columns = (
+            np.concatenate([getattr(groups[i], of) for i in pieces]) for of in ("rows", "columns")
+        )
+        depths = surface[rows, columns]
+        u, v = (self._grid.to_camera(cell_centre(index) + 0.5) for index in (columns, rows))
+        valid = known(depths)
+        points = self.camera.points(u[valid], v[valid], depths[valid])
+        points = points[points[:, 2] > TABLE_HEIGHT + OFF_TABLE]
+        # A cell at the border may show what is far behind.
+        points = points[np.linalg.norm(points - np.median(points, axis=0), axis=1) < np.linalg.norm(size)]
+        return len(points) > 0 and excess(points, size) < BOX_TOLERANCE
 
     def _bricks_apart(
         self, found: list[Detection], groups: list[Group], surface: NDArray[np.float32] | None
@@ -248,8 +280,8 @@ class ObjectDetector:
         return float(cv2.contourArea(cv2.convexHull(pixels.astype(np.float32))))
 
 
-def _same(a: Detection, b: Detection) -> bool:
-    """Whether two detections are rather pieces of one good than two."""
+def _near(a: Detection, b: Detection) -> bool:
+    """Whether two detections are too small and too near to each other to be of two goods."""
     if "container" in (a.category, b.category) or a.seen + b.seen > PIECES:
         return False
     reach = APART if a.name != b.name else max(APART, ALONG * max(a.size[0], b.size[0]))

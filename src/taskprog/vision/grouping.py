@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -94,14 +94,16 @@ def group(output: Floats) -> list[Group]:
 
 
 def joined(a: Group, b: Group) -> Group:
-    """Two groups of cells of one good as one."""
-    return _group(
+    """Two groups of cells of one good as one, whose middle is between theirs."""
+    whole = _group(
         np.concatenate([a.values, b.values]),
         np.concatenate([a.rows, b.rows]),
         np.concatenate([a.columns, b.columns]),
         np.concatenate([a.votes, b.votes]),
         GOODS,
     )
+    share = len(a.rows) / len(whole.rows)
+    return replace(whole, middle=share * a.middle + (1 - share) * b.middle)
 
 
 def halves(found: Group) -> tuple[Group, Group] | None:
