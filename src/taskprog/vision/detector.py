@@ -185,9 +185,11 @@ class ObjectDetector:
         valid = known(depths)
         points = self.camera.points(u[valid], v[valid], depths[valid])
         points = points[points[:, 2] > TABLE_HEIGHT + OFF_TABLE]
+        if not len(points):
+            return False
         # A cell at the border may show what is far behind.
         points = points[np.linalg.norm(points - np.median(points, axis=0), axis=1) < np.linalg.norm(size)]
-        return len(points) > 0 and excess(points, size) < BOX_TOLERANCE
+        return excess(points, size) < BOX_TOLERANCE
 
     def _bricks_apart(
         self, found: list[Detection], groups: list[Group], surface: NDArray[np.float32] | None
