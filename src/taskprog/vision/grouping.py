@@ -94,7 +94,7 @@ def group(output: Floats) -> list[Group]:
 
 
 def joined(a: Group, b: Group) -> Group:
-    """Two groups of cells of one good as one, whose middle is between theirs."""
+    """Two groups of cells of one good as one."""
     whole = _group(
         np.concatenate([a.values, b.values]),
         np.concatenate([a.rows, b.rows]),
@@ -102,6 +102,9 @@ def joined(a: Group, b: Group) -> Group:
         np.concatenate([a.votes, b.votes]),
         GOODS,
     )
+    if np.linalg.norm(a.middle - b.middle) < RADIUS:
+        return whole
+    # Each sees the middle on its own side of what is before the good, and the median of all is one of these.
     share = len(a.rows) / len(whole.rows)
     return replace(whole, middle=share * a.middle + (1 - share) * b.middle)
 
