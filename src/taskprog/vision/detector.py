@@ -19,7 +19,7 @@ from taskprog.tasks.table_top import TABLE_HEIGHT, Region
 from taskprog.vision.boxes import excess
 from taskprog.vision.checkpoint import load_network
 from taskprog.vision.examples import azimuth
-from taskprog.vision.grid import MULTIPLE, STRIDE, Grid, Pixel, cell_centre
+from taskprog.vision.grid import MULTIPLE, STRIDE, Grid, Pixel
 from taskprog.vision.grouping import Group, group, halves, joined, median
 from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
 from taskprog.vision.network import GoodsNetwork, quick
@@ -181,9 +181,9 @@ class ObjectDetector:
             np.concatenate([getattr(groups[i], of) for i in pieces]) for of in ("rows", "columns")
         )
         depths = surface[rows, columns]
-        u, v = (self._grid.to_camera(cell_centre(index) + 0.5) for index in (columns, rows))
         valid = known(depths)
-        points = self.camera.points(u[valid], v[valid], depths[valid])
+        u, v = (self._grid.sampled_at(index[valid]) for index in (columns, rows))
+        points = self.camera.points(u, v, depths[valid])
         points = points[points[:, 2] > TABLE_HEIGHT + OFF_TABLE]
         if not len(points):
             return False

@@ -76,9 +76,12 @@ class Grid:
 
     def sampled(self, image: NDArray[Pixel]) -> NDArray[Pixel]:
         """(rows, columns) of an (H, W) image: the pixel in the middle of each cell."""
-        rows, columns = self.cells
-        first, step = int(STRIDE // 2 * self.scale), int(STRIDE * self.scale)
-        return image[first::step, first::step][:rows, :columns]
+        v, u = (self.sampled_at(np.arange(count)) for count in self.cells)
+        return image[v[:, None], u]
+
+    def sampled_at(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The camera's pixel, along u or v, that ``sampled`` takes of cells with this index along it."""
+        return np.asarray(int(STRIDE // 2 * self.scale) + index * int(STRIDE * self.scale), np.int64)
 
     def to_camera(self, pixels: Numbers) -> Numbers:
         """The camera's pixels, u or v, for those of the network's input."""
