@@ -24,7 +24,7 @@ from taskprog.perception.detection import Detection
 from taskprog.resources import share_dir
 from taskprog.tasks.goods import good_of
 from taskprog.tasks.table_top import TABLE_HEIGHT
-from taskprog.vision.boxes import excess
+from taskprog.vision.boxes import excess, on_one_box
 from taskprog.vision.checkpoint import CheckpointError, save_network
 from taskprog.vision.detector import ObjectDetector
 from taskprog.vision.examples import COMPLETE, Examples, cell_grid, load_examples, make_examples
@@ -227,6 +227,14 @@ def test_how_much_points_stick_out_of_a_box() -> None:
         inside = rng.uniform(-0.5, 0.5, (200, 3)) * size
         assert excess(way.apply(inside) + [0.5, 0.1, 0.2], size) < 0.005
         assert 0.01 < excess(way.apply(inside * [1, 2, 1]), size) < 0.03  # two side by side
+
+
+def test_what_is_far_behind_does_not_count_but_nothing_is_on_no_box() -> None:
+    size = np.array([0.09, 0.03, 0.018])
+    inside = np.random.default_rng(0).uniform(-0.5, 0.5, (40, 3)) * size
+    assert on_one_box(np.concatenate([inside, [[0.0, 0.3, 0.0]]]), size, 0.008)
+    assert not on_one_box(np.concatenate([inside, inside + [0.0, 0.4, 0.0]]), size, 0.008)  # as many there
+    assert not on_one_box(np.zeros((0, 3)), size, 0.008)
 
 
 def test_a_few_steps_of_training_help(examples: Examples) -> None:

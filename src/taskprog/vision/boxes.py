@@ -17,6 +17,22 @@ NUDGES: tuple[Floats, ...] = tuple(
 )
 
 
+def on_one_box(points: Floats, size: Floats, tolerance: float) -> bool:
+    """Whether points stick out of a box by less than ``tolerance``, metres; False if there are none.
+
+    Those that are farther than the box's diagonal from the middle one do not count: a cell at a good's border
+    may show what is far behind.
+
+    Args:
+        points: (N, 3) metres.
+        size: (3,) metres, of the box's sides in any order.
+    """
+    if len(points):
+        away = np.linalg.norm(points - np.median(points, axis=0), axis=1)
+        points = points[away < np.linalg.norm(size)]
+    return len(points) > 0 and excess(points, size) < tolerance
+
+
 def excess(points: Floats, size: Floats) -> float:
     """How much points stick out of a box, metres: the sum over its sides, where it is turned to be least.
 

@@ -16,7 +16,7 @@ from taskprog.perception.camera import CameraModel
 from taskprog.perception.detection import GUESS_CONFIDENCE, Detection
 from taskprog.tasks.goods import CONTAINER_SIZE, good_of
 from taskprog.tasks.table_top import TABLE_HEIGHT, Region
-from taskprog.vision.boxes import excess
+from taskprog.vision.boxes import on_one_box
 from taskprog.vision.checkpoint import load_network
 from taskprog.vision.examples import azimuth
 from taskprog.vision.grid import MULTIPLE, STRIDE, Grid, Pixel
@@ -184,12 +184,7 @@ class ObjectDetector:
         valid = known(depths)
         u, v = (self._grid.sampled_at(index[valid]) for index in (columns, rows))
         points = self.camera.points(u, v, depths[valid])
-        points = points[points[:, 2] > TABLE_HEIGHT + OFF_TABLE]
-        if not len(points):
-            return False
-        # A cell at the border may show what is far behind.
-        points = points[np.linalg.norm(points - np.median(points, axis=0), axis=1) < np.linalg.norm(size)]
-        return excess(points, size) < BOX_TOLERANCE
+        return on_one_box(points[points[:, 2] > TABLE_HEIGHT + OFF_TABLE], size, BOX_TOLERANCE)
 
     def _bricks_apart(
         self, found: list[Detection], groups: list[Group], surface: NDArray[np.float32] | None
