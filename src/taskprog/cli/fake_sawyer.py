@@ -12,6 +12,7 @@ from taskprog_sim.intera.gripper import RANGE
 from taskprog_sim.intera.network import FakeNetwork
 
 CLOSED_WIDTH = 0.0155  # metres between the pads, closed
+HEED = 0.5  # seconds after which a signal is heeded at the latest, as in taskprog.nodes.spin
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +40,9 @@ def run(options: argparse.Namespace) -> int:
         if sys.stdin.isatty():
             _converse(network)
         else:
-            threading.Event().wait()
+            stopped = threading.Event()
+            while not stopped.wait(HEED):  # until a signal's handler raises
+                pass
     return 0
 
 

@@ -20,6 +20,9 @@ from taskprog.nodes.callback_executor import CallbackExecutor
 from taskprog.nodes.single_goal import close_servers
 
 STOP_TIMEOUT = 5.0  # seconds of wall time
+# Seconds of wall time after which a signal is heeded at the latest. One that comes just before the main
+# thread falls asleep does not wake it: Python notes it, and would heed it once the wait is over.
+HEED = 0.5
 SWITCH_INTERVAL = 5e-4  # seconds after which a thread hands on the interpreter; Python's default is 5e-3
 
 
@@ -122,7 +125,8 @@ def _run(factory: Callable[[], Node], expected: tuple[type[Exception], ...]) -> 
     try:
         node = factory()
         spin.serve(node)
-        spin.failed.wait()
+        while not spin.failed.wait(HEED):
+            pass
     except KeyboardInterrupt:
         pass
     except expected as error:
