@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-import threading
+import time
 from collections.abc import Callable
 
 from taskprog.cli.main import CommandError
@@ -40,9 +40,8 @@ def run(options: argparse.Namespace) -> int:
         if sys.stdin.isatty():
             _converse(network)
         else:
-            stopped = threading.Event()
-            while not stopped.wait(HEED):  # until a signal's handler raises
-                pass
+            while True:  # until a signal's handler raises
+                time.sleep(HEED)
     return 0
 
 
