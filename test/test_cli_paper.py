@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ntp_example import SHORT
 
 from taskprog.cli.main import main
-from taskprog.experiments.paper import FULL, QUICK, STACKING, Paper
+from taskprog.experiments.paper import FULL, QUICK, STACKING, Paper, Scale
 from taskprog.experiments.paper_figures import ORDERS, figures
 from taskprog.experiments.pool import Pool
 from taskprog.experiments.tables import Figure
 from taskprog.experiments.unit import Unit, closure
-from taskprog.experiments.work import GIVEN, SEEN, TOPOLOGY, UNSEEN, Evaluation, TaskSet, choose, sized
+from taskprog.experiments.work import (
+    GIVEN,
+    SEEN,
+    TOPOLOGY,
+    UNSEEN,
+    Evaluation,
+    TaskSet,
+    choose,
+    sized,
+    train,
+)
+from taskprog.planners.checkpoint import WEIGHTS
 from taskprog.planners.ntp.presets import MODELS, RELATIONAL
 from taskprog.planners.ntp.train import TrainConfig
 from taskprog.tasks.families import FAMILIES
@@ -121,6 +134,24 @@ def test_the_authors_tasks_are_tried_and_never_trained_on() -> None:
     assert [unit.config.tasks.texts for unit in own] == [OWN]
     assert [str(task) for task in choose(FAMILIES[STACKING], own[0].config.tasks)] == list(OWN)
     assert not [unit for unit in figure(Paper(QUICK), "fig5").units if unit.config.tasks.test == GIVEN]
+
+
+@pytest.mark.parametrize("scale", [FULL, QUICK])
+def test_convergence_is_tried_by_training_the_usual_policies_on(scale: Scale) -> None:
+    rows = figure(Paper(scale), "convergence").rows
+    for usual, again in zip([*rows[0::4], *rows[1::4]], [*rows[2::4], *rows[3::4]], strict=True):
+        (tried,), (tried_again,) = usual.units.values(), again.units.values()
+        (policy,), (trained_on,) = tried.needs, tried_again.needs
+        assert trained_on.needs == (policy,)
+        assert trained_on.config == policy.config
+        assert again.labels["steps"] == f"{policy.config.steps} + {policy.config.steps}"
+
+
+def test_a_unit_trains_what_another_has_trained_on() -> None:
+    once = train(replace(SHORT, data=replace(SHORT.data, trials=1)))
+    still = replace(SHORT, data=replace(SHORT.data, trials=1), rate=0.0, steps=1)
+    assert train(still, once.files).files[WEIGHTS] == once.files[WEIGHTS]
+    assert train(still).files[WEIGHTS] != once.files[WEIGHTS]
 
 
 # The command

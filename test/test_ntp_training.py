@@ -56,6 +56,29 @@ def test_training_repeats_with_its_seed_and_goes_on_after_an_interruption(model:
     assert [point.step for point in whole.history] == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_training_goes_on_from_what_another_ended_with_on_other_batches(
+    recordings: list[Recording],
+) -> None:
+    begun = Trainer(SHORT, recordings)
+    begun.run()
+    still = replace(SHORT, rate=0.0, steps=1)  # of which a step shows the loss that it begins with
+    losses = {}
+    for name, batches_of_its_own in (("copied", False), ("begun", True)):
+        trainer = Trainer(still, recordings)
+        if batches_of_its_own:
+            trainer.begin_from(begun.model)
+        else:
+            trainer.model.load_state_dict(begun.model.state_dict())
+        trainer.run()
+        for key, value in weights(begun).items():
+            torch.testing.assert_close(weights(trainer)[key], value, rtol=0, atol=0)
+        losses[name] = trainer.loss
+    untrained = Trainer(still, recordings)
+    untrained.run()
+    assert losses["begun"] != losses["copied"]
+    assert max(losses.values()) < untrained.loss
+
+
 def test_padding_of_whole_sequences_is_not_counted(recordings: list[Recording]) -> None:
     trainer = Trainer(replace(SHORT, model=VARIANTS["recurrent"]), recordings)
     drawn = list(trainer._judge(np.ones(len(trainer.errors))))

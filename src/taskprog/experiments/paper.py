@@ -92,6 +92,10 @@ class Paper:
         )
         return Unit(f"{name}-{tasks}-seed{seed}", train, config, cost=cost)
 
+    def trained_on(self, policy: Unit) -> Unit:
+        """The unit that goes on from what another has trained, for as many steps again."""
+        return Unit(f"{policy.name}-again", train, policy.config, (policy,), cost=policy.cost)
+
     def evaluated(
         self,
         policy: Unit,

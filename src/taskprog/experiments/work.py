@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from taskprog.experiments.unit import Files, Output
+from taskprog.planners.ntp.checkpoint import load_policy
 from taskprog.planners.ntp.dataset import Recording
 from taskprog.planners.ntp.planner import NTPPlanner
 from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings
@@ -54,10 +55,17 @@ class Evaluation:
     sizes: dict[str, int] = field(default_factory=dict)
 
 
-def train(config: TrainConfig) -> Output:
-    """Record, train, and keep the policy."""
+def train(config: TrainConfig, begun: Files | None = None) -> Output:
+    """Record, train, and keep the policy; ``begun`` is one to go on from, which a ``train`` kept.
+
+    Raises:
+        CheckpointError: ``begun`` is for another family.
+    """
     recordings = make_recordings(config)
     trainer = Trainer(config, recordings)
+    if begun is not None:
+        with folder_of(begun) as folder:
+            trainer.begin_from(load_policy(folder, trainer.family)[0])
     trainer.run()
     return kept(trainer, len(recordings), sum(len(recording) for recording in recordings))
 

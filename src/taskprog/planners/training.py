@@ -99,6 +99,11 @@ class Training(ABC):
         self._names = list(names)
         self._errors = dict.fromkeys(programs, 1.0)
 
+    def begin_from(self, trained: nn.Module) -> None:
+        """Go on from the weights that another training ended with, with other batches than it had."""
+        self._network.load_state_dict(trained.state_dict())
+        self._rng = np.random.default_rng((self._settings.seed, 2))
+
     @abstractmethod
     def _judge(self, weights: NDArray[np.float64]) -> Iterable[Judged]:
         """A gradient step's decisions, drawn with ``self._rng``, and how the model does on them.
