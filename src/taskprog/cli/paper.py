@@ -121,7 +121,7 @@ def write_up(figures: Sequence[Figure], page: Page, options: argparse.Namespace,
 def _run(units: Sequence[Unit], store: Store, options: argparse.Namespace, console: Console) -> list[Failure]:
     """Run what is not done yet."""
     try:
-        with pool(options.jobs, options.ray) as workers:
+        with pool(options.jobs, options.ray, keep_memory=True) as workers:
             return run_units(units, store, workers, console)
     except PoolError as error:
         raise CommandError(str(error)) from error

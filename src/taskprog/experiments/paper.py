@@ -27,8 +27,8 @@ STACKING = "block_stacking"
 RELABELLED = "relabelled"
 EVALUATION_SEED = 3_000_000  # added to a training's seed: of starts and noise that no training saw
 # About how many CPU seconds a recording of the expert takes, and a gradient step of each model.
-RECORDING_SECONDS = 0.01
-STEP_SECONDS = {RELATIONAL: 0.065, NTP: 0.04, NO_SCOPE: 0.05, NTP_GRU: 0.065, FLAT: 0.05, FLAT_GRU: 0.15}
+RECORDING_SECONDS = 0.005
+STEP_SECONDS = {RELATIONAL: 0.033, NTP: 0.028, NO_SCOPE: 0.04, NTP_GRU: 0.04, FLAT: 0.04, FLAT_GRU: 0.08}
 
 
 @dataclass(frozen=True)

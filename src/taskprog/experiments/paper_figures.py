@@ -9,7 +9,17 @@ from dataclasses import replace
 from taskprog.experiments.paper import RELABELLED, STACKING, Paper, label
 from taskprog.experiments.tables import Figure, Row
 from taskprog.experiments.work import GIVEN, SEEN, TOPOLOGY, UNSEEN, TaskSet
-from taskprog.planners.ntp.presets import ABLATIONS, FLAT, MODELS, NTP, RELATIONAL, TASKS, Ablation
+from taskprog.planners.ntp.presets import (
+    ABLATIONS,
+    FLAT,
+    MODELS,
+    NTP,
+    RECORDINGS,
+    RELATIONAL,
+    TASKS,
+    WHOLE_RECORDINGS,
+    Ablation,
+)
 from taskprog.tasks.conditions import Conditions, Disturbances, TrackNoise, VideoConditions, WorldNoise
 from taskprog.tasks.families import FAMILIES
 
@@ -40,8 +50,13 @@ def _block_stacking(paper: Paper) -> Figure:
             "Eight cubes. *seen*: tasks that were trained on, from new starts. *unseen*: end configurations "
             "of the test half, which no training sees. *topology*: the end configurations of the training "
             "tasks, reached in another order than trained and shown. Detector noise 2 mm, action noise 3 mm "
-            "(standard deviations). The same number of recordings whatever the number of tasks: 2000, and "
-            "10,000 for models that see whole videos.",
+            "(standard deviations). The same number of recordings"
+            + (
+                ", whatever the number of tasks."
+                if paper.scale.quick
+                else f" whatever the number of tasks: {RECORDINGS}, and {WHOLE_RECORDINGS[STACKING]:,} for "
+                "models that see whole videos."
+            ),
             "The paper says in words: around 85 % on seen tasks for all models but Flat, with up to 1000 "
             "tasks; flat models fail on unseen tasks; with 1000 tasks, NTP and NTP (GRU) are almost on par "
             "on unseen and seen tasks. Its curves exist as pictures only, so no points of them are drawn.",

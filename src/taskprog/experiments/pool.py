@@ -118,10 +118,13 @@ def _reach(address: str) -> None:
 
 
 @contextmanager
-def pool(jobs: int = 1, address: str | None = None) -> Iterator[Pool]:
+def pool(jobs: int = 1, address: str | None = None, keep_memory: bool = False) -> Iterator[Pool]:
     """Processes until the block is left: ``jobs`` on this machine, or all that a Ray cluster has.
 
     Where Ray runs already in this process, that is used, and left running.
+
+    Args:
+        keep_memory: the processes, and those that they start, keep what they free: quicker for trainings.
 
     Raises:
         PoolError: Ray does not start, or there is no cluster at the address, "HOST:PORT".
@@ -145,7 +148,7 @@ def pool(jobs: int = 1, address: str | None = None) -> Iterator[Pool]:
                 address or "local",
                 logging_level=logging.ERROR,
                 log_to_driver=False,
-                runtime_env={"env_vars": KEEP_MEMORY},
+                runtime_env={"env_vars": KEEP_MEMORY} if keep_memory else None,
                 **({} if address else local),
             )
         except Exception as error:  # Ray raises bare ones, too, as where it takes too long to start
