@@ -20,6 +20,7 @@ from taskprog.machine import (
     Scope,
 )
 from taskprog.planners.ntp.batches import TraceSet
+from taskprog.planners.ntp.comparison import Comparison
 from taskprog.planners.ntp.config import ModelConfig, Sight
 from taskprog.planners.ntp.dataset import Recording
 from taskprog.planners.ntp.features import State, Window, relations
@@ -104,6 +105,17 @@ def test_windows_know_their_frames() -> None:
     part, kept = window.only(torch.tensor([2, 0]))
     assert part.index.tolist() == [7, 3, 4]
     assert window.index[kept].tolist() == part.index.tolist()
+
+
+def test_frames_are_compared_with_the_decisions_of_their_own_windows() -> None:
+    """Of two of three videos, a window of the last between those of the first."""
+    window = Window.of(torch.tensor([1, 8, 0, 3]), torch.tensor([3, 2, 5, 1]))
+    random = torch.Generator().manual_seed(0)
+    shown = torch.randn(11, 2, 6, generator=random)  # (F, G, X)
+    asked = torch.randn(4, 3, 2, 6, 2, generator=random)  # (B, K, G, X, M)
+    found = Comparison(torch.tensor([5, 2, 4]), window).products(shown, asked)
+    wanted = torch.einsum("tgx,tkgxm->tkgm", shown[window.index], asked[window.owner])
+    torch.testing.assert_close(found, wanted.flatten(2))
 
 
 # Decisions

@@ -13,7 +13,6 @@ from taskprog.machine import flattened
 from taskprog.planners.ntp.batches import Group, TraceSet
 from taskprog.planners.ntp.config import Returns
 from taskprog.planners.ntp.dataset import DataConfig, Recording, record_all, thinned
-from taskprog.planners.ntp.features import Frames
 from taskprog.planners.ntp.presets import MODELS, NTP, RELATIONAL, TASKS, configuration
 from taskprog.planners.ntp.train import make_recordings, unseen_tasks
 from taskprog.tasks.block_stacking import LIBRARY, demonstrated_steps
@@ -198,7 +197,7 @@ def test_relabelling_renames_objects_alike_everywhere(recordings: list[Recording
         frames, groups = traces.draw(np.random.default_rng(2), 4, 6, np.ones(4))
         if names:
             order = torch.randperm(8)
-            frames = Frames(frames.positions[:, order], frames.held[:, order], frames.hand)
+            frames = replace(frames, positions=frames.positions[:, order], held=frames.held[:, order])
             for group in groups:
                 group.state.positions = group.state.positions[:, :, order]
                 place = order.argsort()[group.target.object.clamp(min=0)]

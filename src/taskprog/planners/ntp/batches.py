@@ -46,6 +46,7 @@ class TraceSet:
             torch.from_numpy(np.concatenate([r.frames for r in recordings])),
             torch.from_numpy(np.concatenate([r.held for r in recordings])),
             torch.from_numpy(np.concatenate([r.hand for r in recordings])),
+            torch.from_numpy(self._lengths),
         )
         video = np.repeat(np.arange(len(recordings)), [len(r) for r in recordings])  # (S,)
 
@@ -109,7 +110,10 @@ class TraceSet:
         lengths = self._lengths[chosen]
         start = np.cumsum(lengths) - lengths
         where = np.repeat(self._first[chosen] - start, lengths) + np.arange(lengths.sum())
-        frames = Frames(*(getattr(self._frames, f.name)[where] for f in fields(Frames)))
+        shown = self._frames
+        frames = Frames(
+            shown.positions[where], shown.held[where], shown.hand[where], torch.from_numpy(lengths)
+        )
         names = None
         if relabelled:
             names = rng.permuted(np.tile(np.arange(frames.held.shape[1]), (videos, 1)), axis=1)
@@ -186,7 +190,7 @@ def _renamed_frames(frames: Frames, names: NDArray[np.int64]) -> Frames:
     """Objects of each frame in the order ``names`` (F, N)."""
     order = torch.from_numpy(names)
     positions = frames.positions.gather(1, order.unsqueeze(-1).expand(-1, -1, 3))
-    return Frames(positions, frames.held.gather(1, order), frames.hand)
+    return replace(frames, positions=positions, held=frames.held.gather(1, order))
 
 
 def _rename(state: State, target: Targets, names: NDArray[np.int64]) -> None:

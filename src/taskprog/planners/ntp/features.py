@@ -1,8 +1,8 @@
 """What the networks are given: frames of videos and present states as tensors, and relations of objects.
 
 A relation of two objects is their horizontal distance and their difference in height, in a unit of length,
-clamped: the same wherever on the table, however turned, and for objects far apart. Shapes: F frames (of any
-number of videos, one after another), B windows with T frames in all, K decisions that share a window, N
+clamped: the same wherever on the table, however turned, and for objects far apart. Shapes: F frames (of V
+videos, one after another), B windows with T frames in all, K decisions that share a window, N
 objects.
 """
 
@@ -30,11 +30,13 @@ class Frames:
         positions: (F, N, 3) metres.
         held: (F, N) one-hot, or all 0.
         hand: (F, 3) metres, where the hand was last seen by what it holds; before that, the objects' centre.
+        lengths: (V,) how many frames each video has.
     """
 
     positions: Tensor
     held: Tensor
     hand: Tensor
+    lengths: Tensor
 
 
 @dataclass
@@ -163,4 +165,5 @@ def frames_of(demonstrations: list[Demonstration]) -> Frames:
         torch.from_numpy(np.concatenate([d.positions for d in demonstrations]).astype(np.float32)),
         torch.from_numpy(np.concatenate([held_one_hot(d.held, len(d.names)) for d in demonstrations])),
         torch.from_numpy(np.concatenate([hand_of(d) for d in demonstrations])),
+        torch.tensor([len(d) for d in demonstrations]),
     )

@@ -138,7 +138,7 @@ class QuickModel:
 
     def _take_video(self, video: RelationalFrames) -> None:
         t, n = video.held.shape
-        bits = video.bits.numpy().reshape(t, n, n, -1).transpose(3, 0, 2, 1)
+        bits = video.bits.numpy().reshape(t, -1, n, n).transpose(1, 0, 3, 2)
         self._bits = bits.reshape(-1, t, n * n)  # (R, T, Q)
         self._totals = self._bits.sum(2, keepdims=True)  # (R, T, 1)
         self._held = video.held.numpy().copy()

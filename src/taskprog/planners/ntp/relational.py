@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from taskprog.planners.ntp.comparison import Comparison
 from taskprog.planners.ntp.config import ModelConfig
 from taskprog.planners.ntp.features import FAR, RELATION_SIZE, Frames, State, Window, between, relations
 from taskprog.planners.ntp.layers import mlp
@@ -25,14 +26,16 @@ class RelationalFrames:
     """What of frames does not depend on the present state; computed once a run.
 
     Attributes:
-        bits: (F, N * N, R) soft relation bits of ordered pairs.
+        bits: (F, R, N * N) soft relation bits of ordered pairs.
         total: (F, R) their sums over pairs.
         held: (F, N).
+        lengths: (V,) how many frames each video has.
     """
 
     bits: Tensor
     total: Tensor
     held: Tensor
+    lengths: Tensor
 
 
 class RelationalSight(nn.Module):
@@ -53,8 +56,8 @@ class RelationalSight(nn.Module):
 
     def encode(self, frames: Frames) -> RelationalFrames:
         """What of F frames does not depend on the present state."""
-        bits = self._pair_bits(frames.positions)
-        return RelationalFrames(bits, bits.sum(-2), frames.held)
+        bits = self._pair_bits(frames.positions).transpose(-1, -2).contiguous()
+        return RelationalFrames(bits, bits.sum(-1), frames.held, frames.lengths)
 
     def forward(self, video: RelationalFrames, window: Window, state: State, program: Tensor) -> View:
         """See ``SightModule``."""
@@ -76,14 +79,16 @@ class RelationalSight(nn.Module):
         present = torch.cat([state.flags, here, *aim, tool.amax(-2), self._some(now)], -1)
 
         total = window.of_frames(video.total).unsqueeze(1)  # (T, 1, R)
-        common = (window.of_frames(video.bits).unsqueeze(1) * window.spread(bits)).sum(-2)  # (T, K, R)
+        comparison = Comparison(video.lengths, window)
+        common = comparison.products(video.bits, bits.transpose(-1, -2).unsqueeze(-1))  # (T, K, R)
         missing = self._some((total - common).relu())
         extra = self._some((window.spread(now) - common).relu())
         # The tool's relation to what the frame holds, and whether that is gone.
-        grasp = (held[:, None, :, None] * window.spread(tool)).sum(-2)
+        reached = torch.cat([tool, 1.0 - state.present.unsqueeze(-1)], -1)  # (B, K, N, R + 1)
+        met = comparison.products(video.held.unsqueeze(-2), reached.unsqueeze(-3))
+        grasp, gone = met[..., :-1], met[..., -1:]
         if not self._config.compared:
             missing, extra, grasp = missing * 0, extra * 0, grasp * 0
-        gone = (held.unsqueeze(1) * window.spread(1.0 - state.present)).sum(-1, keepdim=True)  # (T, K, 1)
         holds = held.sum(-1, keepdim=True).unsqueeze(1).expand_as(gone)
         seen = torch.cat([missing, extra, self._some(total).expand_as(missing), grasp, holds, gone], -1)
         frames = torch.relu(self.frame(seen))
@@ -108,9 +113,9 @@ class RelationalSight(nn.Module):
         """(B, N, 4R): each object's relations to what is moved, in the scope's first and last frame."""
         n = moved.shape[-1]
         edges = window.of_ends(video.bits)
-        edges = edges.view(*edges.shape[:2], n, n, edges.shape[-1])  # (B, 2, N, N, R)
-        towards = torch.einsum("bi,beijr->bjer", moved, edges).flatten(2)
-        away = torch.einsum("bj,beijr->bier", moved, edges).flatten(2)
+        edges = edges.view(*edges.shape[:3], n, n)  # (B, 2, R, N, N)
+        towards = torch.einsum("bi,berij->bjer", moved, edges).flatten(2)
+        away = torch.einsum("bj,berij->bier", moved, edges).flatten(2)
         return torch.cat([towards, away], -1)
 
     def _point(self, near: Tensor, moved: Tensor, receptacle: Tensor, program: Tensor) -> Tensor:
