@@ -186,6 +186,18 @@ def test_two_touching_bricks_with_votes_for_one_middle_are_two(bricks: int) -> N
     assert np.linalg.norm(positions - middles, axis=1).max() < 0.008
 
 
+@pytest.mark.parametrize("bears", [1, 2])
+def test_a_bear_behind_another_is_one_of_its_own_though_both_middles_meet_in_the_image(bears: int) -> None:
+    """It is seen beside the nearer one, and its cells see its middle 30 mm behind that of the other."""
+    near = np.array([0.6, 0.0, TABLE_HEIGHT + 0.06])
+    away = near - CAMERA.origin
+    middles = near + np.outer([0.0, 0.03], away / np.linalg.norm(away))[:bears]
+    depth, mine = boxes_on_table(middles + np.outer([0.0, 0.025], [0, 1, 0])[:bears], good_of("bear").size)
+    votes = CAMERA.project(middles)[0] + np.outer([0.0, 2.0], [1, 0])[:bears]
+    found = found_by_votes("bear", depth, mine, middles, votes)
+    assert sorted(one.position[2] for one in found) == pytest.approx(sorted(middles[:, 2]), abs=0.004)
+
+
 @pytest.mark.parametrize(("gap", "blocks"), [(0.0, 1), (0.012, 2)])
 def test_two_ends_of_a_block_behind_a_finger_are_one_block(gap: float, blocks: int) -> None:
     """Cells at either end see a middle of that end alone; two blocks end to end stick out of one."""

@@ -20,7 +20,7 @@ from taskprog.vision.boxes import on_one_box
 from taskprog.vision.checkpoint import load_network
 from taskprog.vision.examples import azimuth
 from taskprog.vision.grid import MULTIPLE, STRIDE, Grid, Pixel
-from taskprog.vision.grouping import Group, group, halves, joined, median
+from taskprog.vision.grouping import Group, group, joined, median, two
 from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
 from taskprog.vision.network import GoodsNetwork, quick
 from taskprog.vision.relief import DEPTH_RANGE, Relief, known
@@ -37,8 +37,12 @@ MIN_SEEN = 0.15  # share of a good; of less, little can be said
 PIECES = 1.3  # pieces of one good together are seen as no more than that, as a share of it
 OFF_TABLE = 0.004  # metres: what is lower may be the table beside a block
 BOX_TOLERANCE = 0.008  # metres by which points of one brick or block may stick out of its box
-# Bricks that touch may vote for one middle: what covers so many times the pixels of one is two of them. Ducks
-# and bears differ too much from their boxes for that, and jenga blocks hide too much of each other.
+# Goods whose cells agree in space on where the middle is, and metres between the middles of two of them. A
+# block's do not: how far it goes on behind something cannot be seen.
+COMPACT = ("duck", "lego", "bear")
+TWO = 0.015
+# Bricks that touch may agree on a middle between theirs: what covers so many times the pixels of one is two.
+# Ducks and bears differ too much from their boxes for that.
 TWO_BRICKS = 1.5
 # Where middles of things may be: over the table, or a little beside it.
 REGION = Region((0.15, 1.05), (-0.70, 0.70), (TABLE_HEIGHT - 0.02, TABLE_HEIGHT + 0.45))
@@ -120,8 +124,8 @@ class ObjectDetector:
         surface = None if depth is None else self._grid.sampled(depth)
         groups = group(whole)
         found = self._whole(groups, surface)
-        if depth is not None:
-            found, groups = self._bricks_apart(found, groups, surface)
+        if depth is not None and surface is not None:
+            found, groups = self._apart(found, groups, surface)
             found = self._refined(found, groups, depth)
         return [d for d in found if _credible(d)]
 
@@ -186,20 +190,30 @@ class ObjectDetector:
         points = self.camera.points(u, v, depths[valid])
         return on_one_box(points[points[:, 2] > TABLE_HEIGHT + OFF_TABLE], size, BOX_TOLERANCE)
 
-    def _bricks_apart(
-        self, found: list[Detection], groups: list[Group], surface: NDArray[np.float32] | None
+    def _apart(
+        self, found: list[Detection], groups: list[Group], surface: NDArray[np.float32]
     ) -> tuple[list[Detection], list[Group]]:
-        """What was taken for one brick, but is as large as two, as two."""
+        """What was taken for one good, but has two middles in space, as two."""
         apart = []
         for one, cells in zip(found, groups, strict=True):
-            brick = one.name == "lego"
-            large = brick and self._covered(cells, one.position, one.yaw, one.size) > TWO_BRICKS
-            parts = halves(cells) if large else None
-            if parts is None:
-                apart.append((one, cells))
-            else:
-                apart += [(self._detection(part, surface), part) for part in parts]
+            parts = None
+            middles = self._middles(cells, surface) if one.name in COMPACT else None
+            if middles is not None:
+                brick = one.name == "lego"
+                large = brick and self._covered(cells, one.position, one.yaw, one.size) > TWO_BRICKS
+                parts = two(cells, middles, 0.0 if large else TWO)
+            apart += [(self._detection(part, surface), part) for part in parts] if parts else [(one, cells)]
         return [one for one, _ in apart], [cells for _, cells in apart]
+
+    def _middles(self, cells: Group, surface: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """(N, 3) where each cell sees its good's middle, frame ``base``; None if no depth is known."""
+        depths = surface[cells.rows, cells.columns]
+        valid = known(depths)
+        if not valid.any():
+            return None
+        depths = np.where(valid, depths, median(depths[valid])) + cells.beyond
+        u, v = self._grid.to_camera(cells.votes.astype(np.float64)).T
+        return self.camera.points(u, v, depths).astype(np.float32)
 
     def _refined(
         self, found: list[Detection], groups: list[Group], depth: NDArray[np.float32]

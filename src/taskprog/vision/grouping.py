@@ -23,6 +23,12 @@ RADIUS = 8.0  # pixels of the network's input: votes of one good are no farther 
 CONTAINER_RADIUS = 40.0
 APART = 5  # squares along u or v: middles of two goods are not nearer
 MIN_VOTES = 0.12  # votes in a square at a middle
+# Votes of two goods may meet in the image and yet be apart in space. Each has so many cells at least, such a
+# share of both, and its middle so many pixels from the other's, for a few cells at a border tell of depths
+# behind it.
+PART_CELLS = 4
+PART = 0.3
+PART_PIXELS = 1.5
 ROUNDS = 5  # of 2-means, from a cut across the longest extent; votes of two goods settle in fewer
 CLEAR = 0.5  # how clearly cells agree on twice the yaw, 0 to 1, where that says which side is longer
 
@@ -109,22 +115,29 @@ def joined(a: Group, b: Group) -> Group:
     return replace(whole, middle=share * a.middle + (1 - share) * b.middle)
 
 
-def halves(found: Group) -> tuple[Group, Group] | None:
-    """A group of cells of two goods as two, by where each cell sees its good's middle; None if too few."""
-    votes = found.votes - found.votes.mean(axis=0)
-    side = votes @ np.linalg.svd(votes, full_matrices=False)[2][0] > 0
+def two(found: Group, places: Floats, apart: float) -> tuple[Group, Group] | None:
+    """A group of cells of two goods as two; None where they are of one, as far as can be seen.
+
+    Args:
+        places: (N, D) metres, where each cell sees its good's middle.
+        apart: metres; middles of two goods are not nearer.
+    """
+    spread = places - places.mean(axis=0)
+    side = spread @ np.linalg.svd(spread, full_matrices=False)[2][0] > 0
+    fewest = max(PART_CELLS, PART * len(side))
     for _ in range(ROUNDS):
-        if not MIN_CELLS <= side.sum() <= len(side) - MIN_CELLS:
+        if not fewest <= side.sum() <= len(side) - fewest:
             return None
-        middles = np.stack([found.votes[~side].mean(axis=0), found.votes[side].mean(axis=0)])
-        side = np.linalg.norm(found.votes[:, None] - middles, axis=2).argmin(axis=1) == 1
-    if not MIN_CELLS <= side.sum() <= len(side) - MIN_CELLS:
+        middles = np.stack([median(places[~side]), median(places[side])])
+        side = np.linalg.norm(places[:, None] - middles, axis=2).argmin(axis=1) == 1
+    if not fewest <= side.sum() <= len(side) - fewest:
         return None
-    one, two = (
+    one, other = (
         _group(found.values[mine], found.rows[mine], found.columns[mine], found.votes[mine], GOODS)
         for mine in (~side, side)
     )
-    return one, two
+    clear = np.linalg.norm(middles[1] - middles[0]) > apart
+    return (one, other) if clear and np.linalg.norm(one.middle - other.middle) > PART_PIXELS else None
 
 
 def median(values: Floats) -> Floats:
