@@ -119,7 +119,7 @@ def two(found: Group, places: Floats, apart: float) -> tuple[Group, Group] | Non
     """A group of cells of two goods as two; None where they are of one, as far as can be seen.
 
     Args:
-        places: (N, D) metres, where each cell sees its good's middle.
+        places: (N, 3) metres, where each cell sees its good's middle.
         apart: metres; middles of two goods are not nearer.
     """
     spread = places - places.mean(axis=0)
@@ -130,14 +130,13 @@ def two(found: Group, places: Floats, apart: float) -> tuple[Group, Group] | Non
             return None
         middles = np.stack([median(places[~side]), median(places[side])])
         side = np.linalg.norm(places[:, None] - middles, axis=2).argmin(axis=1) == 1
-    if not fewest <= side.sum() <= len(side) - fewest:
+    if not fewest <= side.sum() <= len(side) - fewest or np.linalg.norm(middles[1] - middles[0]) <= apart:
         return None
     one, other = (
         _group(found.values[mine], found.rows[mine], found.columns[mine], found.votes[mine], GOODS)
         for mine in (~side, side)
     )
-    clear = np.linalg.norm(middles[1] - middles[0]) > apart
-    return (one, other) if clear and np.linalg.norm(one.middle - other.middle) > PART_PIXELS else None
+    return (one, other) if np.linalg.norm(one.middle - other.middle) > PART_PIXELS else None
 
 
 def median(values: Floats) -> Floats:
