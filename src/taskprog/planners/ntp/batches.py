@@ -17,7 +17,7 @@ from taskprog.planners.ntp.dataset import Recording
 from taskprog.planners.ntp.features import Frames, State, Window
 from taskprog.planners.ntp.objective import Targets
 
-ALIKE = 16  # batches of whole sequences are drawn from one such part of the videos, of like length
+ALIKE = 64  # batches of whole sequences are drawn from one such part of the videos, of like length
 
 
 @dataclass
