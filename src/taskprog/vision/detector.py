@@ -41,9 +41,9 @@ BOX_TOLERANCE = 0.008  # metres by which points of one brick or block may stick 
 # block's do not: how far it goes on behind something cannot be seen.
 COMPACT = ("duck", "lego", "bear")
 TWO = 0.015
-# Bricks that touch may agree on a middle between theirs: what covers so many times the pixels of one is two.
-# Ducks and bears differ too much from their boxes for that.
-TWO_BRICKS = 1.5
+# Bricks and blocks that touch may agree on a middle between theirs: what covers so many times the pixels of
+# one is two. Ducks and bears differ too much from their boxes for that.
+TWO_SQUARE = 1.45
 # Where middles of things may be: over the table, or a little beside it.
 REGION = Region((0.15, 1.05), (-0.70, 0.70), (TABLE_HEIGHT - 0.02, TABLE_HEIGHT + 0.45))
 # Share of its box's outline in the image that a good covers, seen from a camera over the table.
@@ -197,10 +197,9 @@ class ObjectDetector:
         apart = []
         for one, cells in zip(found, groups, strict=True):
             parts = None
-            middles = self._middles(cells, surface) if one.name in COMPACT else None
+            large = one.name in SQUARE and self._covered(cells, one.position, one.yaw, one.size) > TWO_SQUARE
+            middles = self._middles(cells, surface) if large or one.name in COMPACT else None
             if middles is not None:
-                brick = one.name == "lego"
-                large = brick and self._covered(cells, one.position, one.yaw, one.size) > TWO_BRICKS
                 parts = two(cells, middles, 0.0 if large else TWO)
             apart += [(self._detection(part, surface), part) for part in parts] if parts else [(one, cells)]
         return [one for one, _ in apart], [cells for _, cells in apart]
