@@ -16,6 +16,8 @@ import torch
 from detector_example import SMALL, examples, views
 
 from taskprog.cli.main import main
+from taskprog.vision.card import CARD
+from taskprog.vision.checkpoint import load_network
 from taskprog.vision.examples import COMPLETE, Examples, load_examples, make_examples
 from taskprog.vision.labels import LabelledView
 from taskprog.vision.network import GoodsNetwork
@@ -133,3 +135,21 @@ def test_images_of_a_rendering_that_was_cut_short_are_not_learned_from(
     assert load_examples(kept, "nine") is None
     make_examples(views, len(views), np.random.default_rng(0), kept, "all")
     assert load_examples(kept, "others") is None
+
+
+def test_the_card_says_how_to_train_the_same_detector_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    how = "--seed 5 --views 1 --looks 1 --usual 1 --steps 2 --batch 1 --rate 0.01 --threads 2 --output first"
+    assert main(["detector", "train", *how.split()]) == 0
+    assert main(["detector", "train", *how.replace("first", "second --start first").split()]) == 0
+    card = Path("second", CARD).read_text(encoding="utf-8")
+    commands = [line.split() for line in card.splitlines() if line.startswith("taskprog detector train")]
+    assert len(commands) == 2
+    for command in commands:
+        assert command[command.index("--threads") + 1] == "2"
+        assert main(command[1:]) == 0
+    again = load_network(Path("out", "1")).state_dict()
+    for name, value in load_network(Path("second")).state_dict().items():
+        assert torch.allclose(value.float(), again[name].float(), atol=1e-4), name

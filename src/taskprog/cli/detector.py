@@ -100,7 +100,7 @@ def _train(options: argparse.Namespace) -> int:
         examples = _examples(config, options.output, options.jobs, bars)
         training = DetectorTraining(config, examples, options.threads, start, options.jobs)
         _train_with_bar(training, options.output, bars, console)
-    rounds.append({**asdict(config), "seconds": training.seconds})
+    rounds.append({**asdict(config), "threads": options.threads, "seconds": training.seconds})
     save_network(options.output, training.network, rounds)
     write_card(options.output, training.network, rounds)
     (options.output / RESUME).unlink(missing_ok=True)

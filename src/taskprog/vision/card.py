@@ -46,7 +46,8 @@ def write_card(folder: Path, network: GoodsNetwork, rounds: Rounds) -> None:
     commands = [
         f"taskprog detector train --seed {one['seed']} --views {one['views']} --looks {one['looks']} "
         f"--usual {one.get('usual', 0)} --steps {one['steps']} --batch {one['batch']} --rate {one['rate']:g} "
-        f"--device {one['device']} --output out/{i}" + (f" --start out/{i - 1}" if i else "")
+        f"--device {one['device']} --threads {one.get('threads', 1)} --output out/{i}"
+        + (f" --start out/{i - 1}" if i else "")
         for i, one in enumerate(rounds)
     ]
     text = [
