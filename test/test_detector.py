@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from detector_example import SEED, examples, views
+from numpy.typing import NDArray
 from oracle import perfect_output
 from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
@@ -315,15 +317,28 @@ def test_the_shipped_detector_finds_goods(views: list[LabelledView], small: bool
     assert np.median(score.position) < 0.004
 
 
-def test_single_pixels_without_depth_do_no_harm(views: list[LabelledView]) -> None:
-    view = views[0]
-    depth = view.depth.copy()
-    depth[np.random.default_rng(0).uniform(size=depth.shape) < 0.2] = np.nan
+def lost_without(depth: NDArray[np.float32], view: LabelledView) -> list[Detection]:
+    """What the shipped detector is sure of with the view's depth, but does not find there with this one."""
     detector = ObjectDetector.load(SHIPPED, view.camera)
-    whole, holed = detector.detect(view.rgb, view.depth), detector.detect(view.rgb, depth)
-    assert [d.name for d in whole] == [d.name for d in holed]
-    apart = [np.linalg.norm(a.position - b.position) for a, b in zip(whole, holed, strict=True)]
-    assert np.median(apart) < 0.002
+    places = np.array([one.position for one in detector.detect(view.rgb, depth)])
+    sure = [one for one in detector.detect(view.rgb, view.depth) if one.confidence > 0.9]
+    assert len(sure) > 10
+    return [one for one in sure if np.linalg.norm(places - one.position, axis=1).min() > 0.005]
+
+
+def test_single_pixels_without_depth_do_no_harm(views: list[LabelledView]) -> None:
+    depth = views[0].depth.copy()
+    depth[np.random.default_rng(0).uniform(size=depth.shape) < 0.2] = np.nan
+    assert lost_without(depth, views[0]) == []
+
+
+def test_what_depth_says_nothing_of_is_left_out(views: list[LabelledView]) -> None:
+    view = views[0]
+    largest = max(range(len(view.things)), key=lambda i: view.things[i].pixels)
+    around = cv2.dilate((view.instance == largest + 1).astype(np.uint8), np.ones((9, 9), np.uint8))
+    (lost,) = lost_without(np.where(around > 0, np.float32(np.nan), view.depth), view)
+    assert lost.name == view.things[largest].name
+    assert np.linalg.norm(lost.position - view.things[largest].position) < 0.01
 
 
 def test_without_depth_things_are_put_on_the_table(views: list[LabelledView]) -> None:
