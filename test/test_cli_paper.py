@@ -27,8 +27,9 @@ from taskprog.experiments.work import (
     train,
 )
 from taskprog.planners.checkpoint import WEIGHTS
-from taskprog.planners.ntp.presets import MODELS, RELATIONAL
-from taskprog.planners.ntp.train import TrainConfig
+from taskprog.planners.ntp.config import Returns
+from taskprog.planners.ntp.presets import MODELS, NTP, RELATIONAL, configuration, relabelled
+from taskprog.planners.ntp.train import TrainConfig, make_recordings
 from taskprog.tasks.families import FAMILIES
 from taskprog.tasks.family import TEST, TRAIN
 
@@ -152,6 +153,27 @@ def test_a_unit_trains_what_another_has_trained_on() -> None:
     still = replace(SHORT, data=replace(SHORT.data, trials=1), rate=0.0, steps=1)
     assert train(still, once.files).files[WEIGHTS] == once.files[WEIGHTS]
     assert train(still).files[WEIGHTS] != once.files[WEIGHTS]
+
+
+def test_trainings_on_the_same_tasks_share_their_recordings() -> None:
+    """How long recording took to the last digit tells whose recordings they are."""
+    base = replace(SHORT, seed=77, steps=2, data=replace(SHORT.data, trials=1))
+    first = train(base)
+    coordinates = replace(base, model=configuration(STACKING, NTP, 12, 0).model)
+    for alike in (replace(base, rate=1e-4), relabelled(base), coordinates):
+        again = train(alike)
+        assert again.seconds["recording"] == first.seconds["recording"]
+        assert again.figures["decisions"] == first.figures["decisions"]
+    for other in (
+        replace(base, seed=78),
+        replace(base, tasks=base.tasks + 1),
+        replace(base, data=replace(base.data, slips=0.5)),
+        replace(base, model=replace(base.model, flat=True)),
+        replace(base, model=replace(base.model, returns=Returns.SEPARATE)),
+    ):
+        own = train(other)
+        assert own.seconds["recording"] != first.seconds["recording"]
+        assert own.figures["decisions"] == sum(len(recording) for recording in make_recordings(other))
 
 
 # The command

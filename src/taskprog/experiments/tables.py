@@ -131,7 +131,7 @@ def pooled_costs(row: Row, store: Store) -> dict[str, Any] | None:
     found = {seed: result for seed, result in results.items() if result is not None}
     if not found:
         return None
-    seconds = {str(seed): round(result["seconds"]["cpu"], 1) for seed, result in found.items()}
+    seconds = {str(seed): round(_spent(result["seconds"]), 1) for seed, result in found.items()}
     first = next(iter(found.values()))["figures"]
     training = [result["seconds"].get("training", 0.0) for result in found.values()]
     return {
@@ -142,6 +142,11 @@ def pooled_costs(row: Row, store: Store) -> dict[str, Any] | None:
         **{name: first[name] for name in ("parameters", "steps", "recordings", "decisions")},
         "curve": [_short(point) for point in first["curve"]],
     }
+
+
+def _spent(seconds: dict[str, float]) -> float:
+    """CPU seconds of recording and training, whoever recorded."""
+    return seconds["recording"] + seconds["training"] if "recording" in seconds else seconds["cpu"]
 
 
 def pooled_times(row: Row, store: Store, names: Sequence[str]) -> dict[str, Any] | None:

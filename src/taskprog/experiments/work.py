@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 
 from taskprog.experiments.unit import Files, Output
 from taskprog.planners.ntp.checkpoint import load_policy
+from taskprog.planners.ntp.config import ModelConfig
 from taskprog.planners.ntp.dataset import Recording
 from taskprog.planners.ntp.planner import NTPPlanner
 from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings
@@ -25,6 +28,7 @@ SEEN, UNSEEN, TOPOLOGY, GIVEN = "seen", "unseen", "topology", "given"
 TRIES = 50  # to find another order of a task
 UNSEEN_SEED = 7_000_000  # added to the seed of tasks of the test half
 TOLD = 20  # failed episodes that are kept in words
+KEPT = 3  # sets of recordings that a process keeps for its next trainings: of as many seeds, some 100 MB each
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,28 @@ def train(config: TrainConfig, begun: Files | None = None) -> Output:
     Raises:
         CheckpointError: ``begun`` is for another family.
     """
-    recordings = make_recordings(config)
+    recordings, seconds = _recorded(_what_is_recorded(config))
     trainer = Trainer(config, recordings)
     if begun is not None:
         with folder_of(begun) as folder:
             trainer.begin_from(load_policy(folder, trainer.family)[0])
     trainer.run()
-    return kept(trainer, len(recordings), sum(len(recording) for recording in recordings))
+    output = kept(trainer, len(recordings), sum(len(recording) for recording in recordings))
+    return replace(output, seconds={**output.seconds, "recording": seconds})
+
+
+@lru_cache(maxsize=KEPT)
+def _recorded(config: TrainConfig) -> tuple[list[Recording], float]:
+    """A training's recordings, and the CPU seconds that they took."""
+    began = time.process_time()
+    return make_recordings(config), time.process_time() - began
+
+
+def _what_is_recorded(config: TrainConfig) -> TrainConfig:
+    """The same for all trainings that learn from the same recordings: without what only concerns learning."""
+    data = replace(config.data, relabelled=False)
+    model = replace(ModelConfig(), flat=config.model.flat, returns=config.model.returns)
+    return TrainConfig(config.family, config.seed, config.tasks, data=data, model=model)
 
 
 def record_part(config: TrainConfig, part: range) -> list[Recording]:
