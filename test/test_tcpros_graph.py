@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -234,6 +234,28 @@ def test_nodes_may_come_before_their_master() -> None:
             wait_until(lambda: publisher.subscribers == ("/b",), "the connection")
             a.close()
             b.close()
+
+
+def test_a_publisher_that_comes_during_a_registration_is_not_lost(nodes: Any) -> None:
+    """The master tells of it before its answer, which does not have it yet, is read."""
+    a = nodes("/a")
+    publisher = a.advertise("/n", NUMBER)
+    inbox = Inbox()
+
+    def register(caller: str, topic: str, kind: str, uri: str) -> tuple[int, str, list[str]]:
+        rpc.call(uri, "publisherUpdate", "/master", topic, [a.uri])
+        return rpc.SUCCESS, "", []
+
+    methods: dict[str, Callable[..., tuple[int, str, Any]]] = {
+        "registerSubscriber": register,
+        "lookupNode": lambda caller, name: (rpc.SUCCESS, "", b.uri),
+        "unregisterSubscriber": lambda caller, topic, uri: (rpc.SUCCESS, "", 1),
+    }
+    master = rpc.RpcServer("127.0.0.1", methods)
+    with Node("/b", f"http://127.0.0.1:{master.port}/", host="127.0.0.1") as b:
+        b.subscribe("/n", NUMBER, inbox)
+        repeat_until(lambda: publisher.publish(NUMBER(data=1)), lambda: 1 in inbox.data, "a message")
+    master.close()
 
 
 def test_a_newer_node_of_the_same_name_takes_the_name(nodes: Any) -> None:

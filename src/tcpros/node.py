@@ -194,7 +194,9 @@ class Node:
     def _register_subscriber(self, subscriber: Subscriber) -> None:
         names = {kind.name for kind in subscriber.kinds}
         kind = names.pop() if len(names) == 1 else "*"
-        subscriber.update(_texts(self.call("registerSubscriber", subscriber.topic, kind, self.uri)))
+        since = subscriber.updates
+        uris = self.call("registerSubscriber", subscriber.topic, kind, self.uri)
+        subscriber.update(_texts(uris), since)
 
     def _watch(self) -> None:
         """Register again whenever the master does not know us: it was away, or it restarted."""

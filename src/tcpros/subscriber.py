@@ -32,6 +32,7 @@ class Subscriber:
     Attributes:
         topic: its full name.
         kinds: types that are understood; the publisher's md5 sum chooses.
+        updates: how often it was told from whom to receive.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Subscriber:
         self._lock = threading.Lock()
         self._feeds: dict[str, _Feed] = {}
         self._closed = False
+        self.updates = 0
 
     @property
     def publishers(self) -> tuple[str, ...]:
@@ -60,11 +62,16 @@ class Subscriber:
         with self._lock:
             return {uri: feed.problem for uri, feed in self._feeds.items() if feed.problem}
 
-    def update(self, uris: Iterable[str]) -> None:
-        """Receive from exactly these nodes."""
+    def update(self, uris: Iterable[str], since: int | None = None) -> None:
+        """Receive from exactly these nodes.
+
+        Args:
+            since: ``updates`` when they were asked for: what was told meanwhile is newer, and stays.
+        """
         with self._lock:
-            if self._closed:
+            if self._closed or (since is not None and since != self.updates):
                 return
+            self.updates += 1
             wanted = dict.fromkeys(uris)
             gone = [self._feeds.pop(uri) for uri in tuple(self._feeds) if uri not in wanted]
             for uri in wanted:
