@@ -16,6 +16,7 @@ from taskprog.experiments.pool import Pool
 from taskprog.experiments.tables import Figure
 from taskprog.experiments.unit import Unit, closure
 from taskprog.experiments.work import (
+    ATTEMPTS,
     GIVEN,
     SEEN,
     TOPOLOGY,
@@ -25,11 +26,12 @@ from taskprog.experiments.work import (
     choose,
     sized,
     train,
+    train_once,
 )
 from taskprog.planners.checkpoint import WEIGHTS
 from taskprog.planners.ntp.config import Returns
 from taskprog.planners.ntp.presets import MODELS, NTP, RELATIONAL, configuration, relabelled
-from taskprog.planners.ntp.train import TrainConfig, make_recordings
+from taskprog.planners.ntp.train import TrainConfig, Trainer, make_recordings
 from taskprog.tasks.families import FAMILIES
 from taskprog.tasks.family import TEST, TRAIN
 
@@ -155,13 +157,32 @@ def test_a_unit_trains_what_another_has_trained_on() -> None:
     assert train(still).files[WEIGHTS] != once.files[WEIGHTS]
 
 
+def test_a_stuck_training_is_begun_anew_from_other_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = replace(SHORT, steps=2, data=replace(SHORT.data, trials=1))  # nothing is learnt in two steps
+    once, anew = train_once(short), train(short)
+    assert (once.figures["attempts"], anew.figures["attempts"]) == (1, ATTEMPTS)
+    others = [Trainer(short, make_recordings(short), weights=weights) for weights in range(ATTEMPTS)]
+    for trainer in others:
+        trainer.run()
+    best = min(others, key=lambda trainer: max(trainer.errors.values()))
+    assert anew.figures["errors"] == best.errors
+    assert len({trainer.loss for trainer in others}) == ATTEMPTS
+    monkeypatch.setattr("taskprog.experiments.work.STUCK", 1.0)
+    assert train(short).figures["attempts"] == 1
+
+
+def test_what_is_only_tried_out_is_trained_once() -> None:
+    for scale, function in ((FULL, train), (QUICK, train_once), (Scale(steps=2), train_once)):
+        assert {unit.needs[0].function for unit in figure(Paper(scale), "fig6").units} == {function}
+
+
 def test_trainings_on_the_same_tasks_share_their_recordings() -> None:
     """How long recording took to the last digit tells whose recordings they are."""
     base = replace(SHORT, seed=77, steps=2, data=replace(SHORT.data, trials=1))
-    first = train(base)
+    first = train_once(base)
     coordinates = replace(base, model=configuration(STACKING, NTP, 12, 0).model)
     for alike in (replace(base, rate=1e-4), relabelled(base), coordinates):
-        again = train(alike)
+        again = train_once(alike)
         assert again.seconds["recording"] == first.seconds["recording"]
         assert again.figures["decisions"] == first.figures["decisions"]
     for other in (
@@ -171,7 +192,7 @@ def test_trainings_on_the_same_tasks_share_their_recordings() -> None:
         replace(base, model=replace(base.model, flat=True)),
         replace(base, model=replace(base.model, returns=Returns.SEPARATE)),
     ):
-        own = train(other)
+        own = train_once(other)
         assert own.seconds["recording"] != first.seconds["recording"]
         assert own.figures["decisions"] == sum(len(recording) for recording in make_recordings(other))
 

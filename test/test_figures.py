@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,8 @@ def test_every_figure_has_a_picture(name: str, tmp_path: Path) -> None:
     ]
     if name == "cost":
         labels: dict[str, str | int] = {"family": "block_stacking", "model": "NTP", "tasks": 50}
-        rows = [kept_row(store, labels, {0: trained, 1: trained})]
+        stuck = replace(trained, figures={**trained.figures, "attempts": 2})
+        rows = [kept_row(store, labels, {0: trained, 1: stuck})]
     pieces = "objects in their containers" if name == "fig6" else ""
     across = "objects" if name == "fig6" else ""
     figure = Figure(name, "Title", (), rows, across, costs=name == "cost", pieces=pieces)
@@ -157,6 +158,8 @@ def test_every_figure_has_a_picture(name: str, tmp_path: Path) -> None:
     write_page(tmp_path / "results", tmp_path / "page.md", TITLE, INTRODUCTION, tuple(FIGURES))
     page = (tmp_path / "page.md").read_text()
     assert "| NTP" in page.replace("block_stacking | ", "")
+    if name == "cost":
+        assert "| 2, 2 (2 attempts) |" in page
     if name == "fig6":  # of 20 tasks 12 were done; of their objects, 16 in 20 lay right
         assert "| NTP | 20 | 60.0 (38.7–78.1) | 60.0 (38.7–78.1) |" in page
         assert "| NTP | 20 | 80.0 | 80.0 |" in page

@@ -136,11 +136,15 @@ def _costs(rows: Rows, labels: Sequence[str]) -> list[str]:
         [*labels, "CPU seconds", "each seed", "of which gradient steps", "steps", "recordings", "parameters"]
     )
     for row in rows:
-        seeds = ", ".join(f"{seconds:.0f}" for seconds in row["seeds"].values())
+        seeds = ", ".join(_cost(seconds, row["attempts"][seed]) for seed, seconds in row["seeds"].items())
         sizes = [str(row[name]) for name in ("steps", "recordings", "parameters")]
         shown = [f"{row['cpu_seconds']:.0f}", seeds, f"{row['training_seconds']:.0f}"]
         lines.append(_line([*(str(row[name]) for name in labels), *shown, *sizes]))
     return [*lines, ""]
+
+
+def _cost(seconds: float, attempts: int) -> str:
+    return f"{seconds:.0f}" + (f" ({attempts} attempts)" if attempts > 1 else "")
 
 
 def _times(rows: Rows, labels: Sequence[str], names: Sequence[str]) -> list[str]:

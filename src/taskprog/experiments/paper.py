@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from taskprog.experiments.tables import Row
 from taskprog.experiments.unit import Unit
-from taskprog.experiments.work import Evaluation, TaskSet, evaluate_policy, train
+from taskprog.experiments.work import Evaluation, TaskSet, evaluate_policy, train, train_once
 from taskprog.planners.ntp.presets import (
     ABLATIONS,
     FLAT,
@@ -64,6 +64,8 @@ class Paper:
         self.scale = scale
         self.own = tuple(own)
 
+        self._train = train_once if scale.quick or scale.steps is not None else train
+
     # Trainings
 
     def config(self, family: str, model: str, tasks: int, seed: int) -> TrainConfig:
@@ -90,11 +92,11 @@ class Paper:
             RECORDING_SECONDS * config.tasks * config.data.trials
             + config.steps * STEP_SECONDS[NTP if model == RELABELLED else model]
         )
-        return Unit(f"{name}-{tasks}-seed{seed}", train, config, cost=cost)
+        return Unit(f"{name}-{tasks}-seed{seed}", self._train, config, cost=cost)
 
     def trained_on(self, policy: Unit) -> Unit:
         """The unit that goes on from what another has trained, for as many steps again."""
-        return Unit(f"{policy.name}-again", train, policy.config, (policy,), cost=policy.cost)
+        return Unit(f"{policy.name}-again", self._train, policy.config, (policy,), cost=policy.cost)
 
     def evaluated(
         self,

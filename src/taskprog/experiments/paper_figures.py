@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from taskprog.experiments.paper import RELABELLED, STACKING, Paper, label
 from taskprog.experiments.tables import Figure, Row
-from taskprog.experiments.work import GIVEN, SEEN, TOPOLOGY, UNSEEN, TaskSet
+from taskprog.experiments.work import ATTEMPTS, GIVEN, SEEN, STUCK, TOPOLOGY, UNSEEN, TaskSet
 from taskprog.planners.ntp.presets import (
     ABLATIONS,
     FLAT,
@@ -62,6 +62,9 @@ def _block_stacking(paper: Paper) -> Figure:
             "on unseen and seen tasks. Its curves exist as pictures only, so no points of them are drawn.",
             "*NTP (relabelled)* is NTP trained with cubes renumbered at random, which makes new tasks of the "
             "given ones: a curve of its own.",
+            f"A training that ends with more than {STUCK:.0%} of a program's decisions wrong, on its own "
+            "data, is stuck: an argument stays at chance. It is begun anew from other weights, "
+            f"{ATTEMPTS} attempts at most; the table of costs tells of which.",
         ),
         rows,
         across="tasks",

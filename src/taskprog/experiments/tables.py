@@ -138,6 +138,7 @@ def pooled_costs(row: Row, store: Store) -> dict[str, Any] | None:
         "cpu_seconds": round(sum(seconds.values()) / len(seconds), 1),
         "training_seconds": round(sum(training) / len(training), 1),
         "seeds": seconds,
+        "attempts": {str(seed): result["figures"].get("attempts", 1) for seed, result in found.items()},
         "missing_seeds": [seed for seed in results if seed not in found],
         **{name: first[name] for name in ("parameters", "steps", "recordings", "decisions")},
         "curve": [_short(point) for point in first["curve"]],

@@ -17,7 +17,9 @@ from taskprog.planners.ntp.dataset import Recording
 from taskprog.planners.ntp.features import Frames, State, Window
 from taskprog.planners.ntp.objective import Targets
 
-ALIKE = 64  # batches of whole sequences are drawn from one such part of the videos, of like length
+# Batches of whole sequences are drawn from one such part of the videos, of like length. Calls of a recurrent
+# core depend on their videos alone, and batches of more alike ones left more of its trainings at a plateau.
+ALIKE, CALLS_ALIKE = 64, 16
 
 
 @dataclass
@@ -144,7 +146,8 @@ class TraceSet:
         total = len(self._lengths)
         if self._scoped and not self._recurrent:
             return rng.integers(0, total, count)
-        near = rng.integers(total) + rng.integers(0, max(count, total // ALIKE), count)
+        part = total // (CALLS_ALIKE if self._scoped else ALIKE)
+        near = rng.integers(total) + rng.integers(0, max(count, part), count)
         chosen: NDArray[np.int64] = self._by_length[near % total]
         return chosen
 

@@ -26,6 +26,7 @@ from taskprog.tasks.families import FAMILIES
 from taskprog.tasks.family import TRAIN, Task
 
 UNSEEN_SEED = 1_000_003  # added to a training's seed: of the tasks to check it on
+WEIGHTS_SEED = 2_000_003  # added to it for each further attempt: of the initial weights
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,17 @@ class TrainConfig:
 
 
 class Trainer(Training):
-    """One training run of an NTP; see ``Training``."""
+    """One training run of an NTP; see ``Training``.
 
-    def __init__(self, config: TrainConfig, recordings: Sequence[Recording], threads: int = 1):
+    Args:
+        weights: other initial weights than the first ones of the seed, for another attempt at the same.
+    """
+
+    def __init__(
+        self, config: TrainConfig, recordings: Sequence[Recording], threads: int = 1, weights: int = 0
+    ):
         torch.set_num_threads(threads)
-        torch.manual_seed(config.seed)
+        torch.manual_seed(config.seed + weights * WEIGHTS_SEED)
         self.config = config
         self.family = FAMILIES[config.family]
         self.library = library_of(self.family, config.model)
