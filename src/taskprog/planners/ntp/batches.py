@@ -17,8 +17,8 @@ from taskprog.planners.ntp.dataset import Recording
 from taskprog.planners.ntp.features import Frames, State, Window
 from taskprog.planners.ntp.objective import Targets
 
-# Batches of whole sequences are drawn from one such part of the videos, of like length. Of calls of a recurrent
-# core the part is larger: with batches of more alike videos, more of its trainings stay at a plateau.
+# Batches of whole sequences are drawn from one such part of the videos, of like length. For calls of a
+# recurrent core it is larger: with batches of more alike videos, more of its trainings stay at a plateau.
 ALIKE, CALLS_ALIKE = 64, 16
 
 
