@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 
 import cv2
@@ -139,11 +139,17 @@ def _side_by_side(
 def _view(scene: RandomGoods, rng: np.random.Generator, exact: bool, usual: bool) -> LabelledView:
     scene.move(rng)
     if usual:
-        camera = CameraModel.table_top(*CAMERA_SIZE)
-        return _look(scene, camera, SIMULATOR_LIGHT, usual_backdrop(camera), exact)
+        return _look(scene, *_usual(), exact)
     scene.paint(rng)
     camera, light = random_camera(rng), random_light(rng)
     return _look(scene, camera, light, backdrop(camera, rng), exact)
+
+
+@cache
+def _usual() -> tuple[CameraModel, Light, tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    """The simulator's own camera, light and room, which are the same each time."""
+    camera = CameraModel.table_top(*CAMERA_SIZE)
+    return camera, SIMULATOR_LIGHT, usual_backdrop(camera)
 
 
 def _look(
