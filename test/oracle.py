@@ -11,6 +11,7 @@ from taskprog.vision.network import (
     BEYOND,
     DEPTHS,
     FOURFOLD,
+    JOINED,
     OFFSET,
     OUTPUTS,
     PIXELS,
@@ -35,4 +36,14 @@ def perfect_output(examples: Examples, index: int) -> NDArray[np.float32]:
     output[TWICE] = np.stack([np.cos(2 * yaw), np.sin(2 * yaw)])
     output[FOURFOLD] = np.stack([np.cos(4 * yaw), np.sin(4 * yaw)])
     output[SIZE] = np.moveaxis(truth[..., row.LENGTH : row.HEIGHT + 1], 2, 0) / SIZES
+    output[JOINED] = neighbours(instance)
     return output
+
+
+def neighbours(instance: NDArray[np.integer]) -> NDArray[np.float32]:
+    """(2, r, c) what a perfect network would say of whether the cells to the right and below are of the same
+    thing as each of (r, c)."""
+    said = np.full((2, *instance.shape), SURE, np.float32)
+    said[0, :, :-1][instance[:, :-1] != instance[:, 1:]] = -SURE
+    said[1, :-1][instance[:-1] != instance[1:]] = -SURE
+    return said

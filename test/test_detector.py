@@ -11,7 +11,7 @@ import pytest
 import torch
 from detector_example import SEED, examples, views
 from numpy.typing import NDArray
-from oracle import perfect_output
+from oracle import neighbours, perfect_output
 from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
@@ -31,6 +31,7 @@ from taskprog.vision.measure import halved
 from taskprog.vision.network import (
     BEYOND,
     DEPTHS,
+    JOINED,
     OFFSET,
     OUTPUTS,
     PIXELS,
@@ -140,6 +141,20 @@ def test_a_good_seen_past_another_one_is_a_good_of_its_own() -> None:
     assert found == {"duck": 16, "lego": 9}
 
 
+def test_a_few_votes_on_the_flank_of_many_are_a_good_of_their_own() -> None:
+    """Ten cells see a middle six pixels from that of twice as many, whose spread reaches as far."""
+    output = np.zeros((20, 20, OUTPUTS), np.float32)
+    output[..., 0] = 9.0
+    v, u = (np.broadcast_to(axis, (20, 20)) for axis in cell_grid(20, 20))
+    both = (((slice(3, 8), slice(3, 8)), (33.5, 33.5)), ((slice(9, 11), slice(10, 15)), (39.5, 35.5)))
+    for where, middle in both:
+        cells = output[where]
+        cells[..., 0], cells[..., CLASSES.index("jenga")] = 0.0, 9.0
+        cells[..., OFFSET.start] = (middle[0] - u[where]) / PIXELS
+        cells[..., OFFSET.start + 1] = (middle[1] - v[where]) / PIXELS
+    assert sorted(len(one.rows) for one in group(output)) == [10, 25]
+
+
 def boxes_on_table(middles: np.ndarray, size: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
     """(480, 640) the depth that ``CAMERA`` sees of boxes along x, and which one it is of; -1 of the table."""
     v, u = np.mgrid[0:480, 0:640]
@@ -159,8 +174,14 @@ def found_by_votes(
     mine: np.ndarray,
     middles: np.ndarray,
     votes: np.ndarray,
+    apart: np.ndarray | None = None,
 ) -> list[Detection]:
-    """What is detected where all cells of box i are sure of a good's name, and see its middle at votes[i]."""
+    """What is detected where all cells of box i are sure of a good's name, and see its middle at votes[i].
+
+    Args:
+        apart: (480, 640) which good each pixel is taken for where the network tells neighbours apart; by
+            default it says nothing of them.
+    """
     surface, mine = depth[2::STRIDE, 2::STRIDE], mine[2::STRIDE, 2::STRIDE]
     v, u = cell_grid(*surface.shape)
     output = np.zeros((OUTPUTS, *surface.shape), np.float32)
@@ -168,6 +189,8 @@ def found_by_votes(
     output[OFFSET] = np.stack([votes[mine][..., 0] - u, votes[mine][..., 1] - v]) / PIXELS
     output[BEYOND] = (CAMERA.project(middles)[1][mine] - surface) / DEPTHS
     output[SIZE] = np.reshape(good_of(name).size, (3, 1, 1)) / SIZES
+    if apart is not None:
+        output[JOINED] = neighbours(apart[2::STRIDE, 2::STRIDE])
     rgb = np.zeros((480, 640, 3), np.uint8)
     found = ObjectDetector(CAMERA, Oracle(output)).detect(rgb, depth.astype(np.float32))
     assert {one.name for one in found} == {name}
@@ -191,6 +214,24 @@ def test_two_touching_bricks_or_blocks_with_votes_for_one_middle_are_two(
     assert np.linalg.norm(positions - middles, axis=1).max() < reach
 
 
+@pytest.mark.parametrize(("name", "reach"), [("lego", 0.008), ("jenga", 0.016)])
+@pytest.mark.parametrize("count", [1, 2])
+def test_touching_goods_with_the_very_same_middle_are_apart_where_neighbours_are(
+    name: str, reach: float, count: int
+) -> None:
+    """Votes alone, 15 mm off, would tell nothing; a brick's points do better than they."""
+    size = good_of(name).size
+    middles = np.array([(0.6, i * size[1], TABLE_HEIGHT + size[2] / 2) for i in range(count)])
+    depth, mine = boxes_on_table(middles, size)
+    seen, _ = CAMERA.project(middles)
+    votes = np.repeat(seen.mean(axis=0)[None], count, axis=0)
+    found = found_by_votes(name, depth, mine, middles, votes, apart=mine)
+    assert len(found) == count
+    positions = np.stack([one.position for one in found])
+    positions = positions[positions[:, 1].argsort()]
+    assert np.linalg.norm(positions - middles, axis=1).max() < reach
+
+
 @pytest.mark.parametrize("bears", [1, 2])
 def test_a_bear_behind_another_is_one_of_its_own_though_both_middles_meet_in_the_image(bears: int) -> None:
     """It is seen beside the nearer one, and its cells see its middle 30 mm behind that of the other."""
@@ -201,6 +242,23 @@ def test_a_bear_behind_another_is_one_of_its_own_though_both_middles_meet_in_the
     votes = CAMERA.project(middles)[0] + np.outer([0.0, 2.0], [1, 0])[:bears]
     found = found_by_votes("bear", depth, mine, middles, votes)
     assert sorted(one.position[2] for one in found) == pytest.approx(sorted(middles[:, 2]), abs=0.004)
+
+
+@pytest.mark.parametrize(("told", "bears"), [(False, 2), (True, 1)])
+def test_two_halves_of_a_bear_that_see_two_middles_are_one_where_their_border_says_so(
+    told: bool, bears: int
+) -> None:
+    """Votes half a bear apart are of two, if nothing else is known."""
+    size = good_of("bear").size
+    middles = np.array([(0.6, 0.0, TABLE_HEIGHT + size[2] / 2)])
+    depth, mine = boxes_on_table(middles, size)
+    left = np.mgrid[0:480, 0:640][1] < CAMERA.project(middles)[0][0, 0]
+    halves = np.where((mine == 0) & left, 1, mine)
+    places = middles + np.outer([-0.5, 0.5], [0.0, size[1] / 2, 0.0])
+    found = found_by_votes(
+        "bear", depth, halves, places, CAMERA.project(places)[0], apart=mine if told else None
+    )
+    assert len(found) == bears
 
 
 @pytest.mark.parametrize(("gap", "blocks"), [(0.0, 1), (0.012, 2)])

@@ -17,7 +17,7 @@ from taskprog.cli.options import positive
 from taskprog.cli.train import progress_bars
 from taskprog.resources import share_dir
 from taskprog.vision.card import write_card
-from taskprog.vision.checkpoint import CheckpointError, load_network, load_rounds, save_network
+from taskprog.vision.checkpoint import FORMAT, CheckpointError, load_network, load_rounds, save_network
 from taskprog.vision.examples import Examples, load_examples, make_examples
 from taskprog.vision.measure import TEST_SEED, measure
 from taskprog.vision.objective import TERMS
@@ -100,7 +100,9 @@ def _train(options: argparse.Namespace) -> int:
         examples = _examples(config, options.output, options.jobs, bars)
         training = DetectorTraining(config, examples, options.threads, start, options.jobs)
         _train_with_bar(training, options.output, bars, console)
-    rounds.append({**asdict(config), "threads": options.threads, "seconds": training.seconds})
+    rounds.append(
+        {**asdict(config), "threads": options.threads, "seconds": training.seconds, "format": FORMAT}
+    )
     save_network(options.output, training.network, rounds)
     write_card(options.output, training.network, rounds)
     (options.output / RESUME).unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from taskprog.files import written_whole
 from taskprog.tasks.goods import CONTAINER_NAMES, GOOD_NAMES
-from taskprog.vision.checkpoint import Rounds
+from taskprog.vision.checkpoint import FORMAT, Rounds
 from taskprog.vision.network import GoodsNetwork
 
 CARD = "MODEL_CARD.md"
@@ -20,7 +20,7 @@ def write_card(folder: Path, network: GoodsNetwork, rounds: Rounds) -> None:
     purpose = (
         f"Finds {', '.join(GOOD_NAMES)} and {', '.join(CONTAINER_NAMES)} in images of the table, of colour "
         "and, if there is any, depth: for each cell of 4x4 pixels of a 640x480 image a class, the place of "
-        "its thing's middle, yaw and size. "
+        "its thing's middle, yaw and size, and whether the next cells are of the same. "
         "docs/results/detector.md has figures on unseen images."
     )
     views = sum(one["views"] for one in rounds)
@@ -37,6 +37,12 @@ def write_card(folder: Path, network: GoodsNetwork, rounds: Rounds) -> None:
         f"{parameters} parameters; {steps}; {spent}, "
         "besides rendering. Repeatable on one machine with the same number of threads, on a processor.",
     ]
+    older = sum(one.get("format") != FORMAT for one in rounds)
+    if older:
+        made.append(
+            f"The first {older} of these commands were run before the network said which neighbours show one "
+            "thing; its weights for that were learnt in the rest."
+        )
     limits = [
         "It knows the goods of pybullet_data and containers of four colours, seen from a few centimetres and "
         "degrees around the simulator's camera; it never saw a real image.",

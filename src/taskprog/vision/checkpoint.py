@@ -14,7 +14,7 @@ from taskprog.files import written_whole
 from taskprog.vision.labels import CLASSES
 from taskprog.vision.network import GoodsNetwork, NetworkConfig
 
-FORMAT = "taskprog-detector/3"
+FORMAT = "taskprog-detector/4"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 

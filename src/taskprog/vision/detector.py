@@ -20,7 +20,7 @@ from taskprog.vision.boxes import on_one_box
 from taskprog.vision.checkpoint import load_network
 from taskprog.vision.examples import azimuth
 from taskprog.vision.grid import MULTIPLE, STRIDE, Grid, Pixel
-from taskprog.vision.grouping import Group, group, joined, median, two
+from taskprog.vision.grouping import Group, bond_of, group, joined, median, two
 from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
 from taskprog.vision.network import GoodsNetwork, quick
 from taskprog.vision.relief import DEPTH_RANGE, Relief, known
@@ -32,6 +32,9 @@ Floats = NDArray[np.float64]
 SURE = {"duck": 0.7, "lego": 0.8, "jenga": 0.65, "bear": 0.65, "container": 0.6}
 SQUARE = ("lego", "jenga")  # rectangles as seen from above
 NOBODY = -1
+# Mean chance at the border between two groups of cells below which these are of two goods, and above which of
+# one.
+PARTED, BOUND = 0.35, 0.97
 APART = 0.012  # metres: middles of two goods are not nearer
 ALONG = 0.35  # of a good's length: pieces of it may say that its middle is so far apart
 MIN_SEEN = 0.15  # share of a good; of less, little can be said
@@ -175,12 +178,16 @@ class ObjectDetector:
     ) -> bool:
         """Whether these two are pieces of one good: seen past a finger, say."""
         a, b = (found[i] for i in pieces)
-        if _near(a, b):
+        apart = float(np.linalg.norm(a.position - b.position))
+        chance = math.nan
+        if a.category != "container" and a.name == b.name and apart < max(good_of(a.name).size):
+            chance = bond_of(*(groups[i] for i in pieces))
+        if chance > BOUND or (_near(a, b) and not chance < PARTED):
             return True
         if surface is None or a.name != b.name or a.name not in SQUARE:
             return False
         size = np.array(good_of(a.name).size)
-        if np.linalg.norm(a.position - b.position) > size.max():
+        if apart > size.max():
             return False
         rows, columns = (
             np.concatenate([getattr(groups[i], of) for i in pieces]) for of in ("rows", "columns")
@@ -202,6 +209,8 @@ class ObjectDetector:
             middles = self._middles(cells, surface) if large or one.name in COMPACT else None
             if middles is not None:
                 parts = two(cells, middles, 0.0 if large else TWO)
+            if parts is not None and bond_of(*parts) > BOUND:
+                parts = None
             apart += [(self._detection(part, surface), part) for part in parts] if parts else [(one, cells)]
         return [one for one, _ in apart], [cells for _, cells in apart]
 

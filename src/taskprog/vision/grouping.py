@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from taskprog.vision.examples import cell_grid
 from taskprog.vision.grid import STRIDE
 from taskprog.vision.labels import CLASSES, FIRST_CONTAINER, GOODS
-from taskprog.vision.network import BEYOND, DEPTHS, FOURFOLD, OFFSET, PIXELS, SIZE, SIZES, TWICE
+from taskprog.vision.network import BEYOND, DEPTHS, FOURFOLD, JOINED, OFFSET, PIXELS, SIZE, SIZES, TWICE
+from taskprog.vision.parting import bond, parted
 
 Floats = NDArray[np.float32]
 
@@ -21,7 +22,7 @@ COARSE = 2.0  # pixels of the network's input in a square in which votes are cou
 SPREAD = 1.0  # squares, standard deviation of a vote
 RADIUS = 8.0  # pixels of the network's input: votes of one good are no farther from its middle
 CONTAINER_RADIUS = 40.0
-APART = 5  # squares along u or v: middles of two goods are not nearer
+APART = 3  # squares along u or v: middles of two goods are not nearer
 MIN_VOTES = 0.12  # votes in a square at a middle
 # Votes of two goods may meet in the image and yet be apart in space. Each has so many cells at least, such a
 # share of both, and its middle so many pixels from the other's, for a few cells at a border tell of depths
@@ -84,8 +85,10 @@ def group(output: Floats) -> list[Group]:
         nearest[apart.min(axis=1) > RADIUS] = -1
         for i in range(len(peaks)):
             mine = np.flatnonzero(nearest == i)
-            if len(mine) >= MIN_CELLS:
-                found.append(_group(values[mine], rows[mine], columns[mine], votes[mine], GOODS))
+            for part in parted(rows[mine], columns[mine], values[mine, JOINED]):
+                part = mine[part]
+                if len(part) >= MIN_CELLS:
+                    found.append(_group(values[part], rows[part], columns[part], votes[part], GOODS))
     for label in range(FIRST_CONTAINER, len(CLASSES)):
         rows, columns = np.nonzero(best == label)
         if len(rows) < MIN_CONTAINER_CELLS:
@@ -113,6 +116,14 @@ def joined(a: Group, b: Group) -> Group:
     # Each sees the middle on its own side of what is before the good, and the median of all is one of these.
     share = len(a.rows) / len(whole.rows)
     return replace(whole, middle=share * a.middle + (1 - share) * b.middle)
+
+
+def bond_of(a: Group, b: Group) -> float:
+    """How surely two groups of cells of one category are of one good, by what their border says; NaN if there
+    is none."""
+    rows, columns = np.concatenate([a.rows, b.rows]), np.concatenate([a.columns, b.columns])
+    joined = np.concatenate([a.values[:, JOINED], b.values[:, JOINED]])
+    return bond(rows, columns, joined, np.arange(len(rows)) >= len(a.rows))
 
 
 def two(found: Group, places: Floats, apart: float) -> tuple[Group, Group] | None:
@@ -164,9 +175,15 @@ def _peaks(votes: Floats, cells: tuple[int, ...]) -> Floats:
     inside = (u >= 0) & (u < width) & (v >= 0) & (v < height)
     np.add.at(counts, (v[inside], u[inside]), 1.0)
     density = cv2.GaussianBlur(counts, (0, 0), SPREAD)
-    highest = cv2.dilate(density, np.ones((APART, APART), np.uint8))
-    v, u = np.nonzero((density >= highest) & (density > MIN_VOTES))
-    return np.asarray((np.stack([u, v], axis=1) + 0.5) * COARSE - 0.5, np.float32)
+    highest = cv2.dilate(density, np.ones((3, 3), np.uint8))
+    squares = np.argwhere((density >= highest) & (density > MIN_VOTES))
+    # The most votes first. What is near a middle, but not the flank of what gathers there, is one as well.
+    kept: list[NDArray[np.int64]] = []
+    for square in squares[np.argsort(-density[tuple(squares.T)], kind="stable")]:
+        if all(np.abs(square - other).max() >= APART for other in kept):
+            kept.append(square)
+    middles = np.reshape(kept, (-1, 2))[:, ::-1]
+    return np.asarray((middles + 0.5) * COARSE - 0.5, np.float32)
 
 
 def _group(

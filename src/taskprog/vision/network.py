@@ -1,4 +1,5 @@
-"""The detector's network: for each cell of 4x4 pixels a class, and votes for its thing's pose."""
+"""The detector's network: for each cell of 4x4 pixels a class, votes for its thing's pose, and whether the
+next cells are of the same thing."""
 
 from __future__ import annotations
 
@@ -13,13 +14,15 @@ from taskprog.vision.grid import STRIDE
 from taskprog.vision.labels import CLASSES
 
 # Channels after the classes: where the thing's middle is from here, (u, v) in PIXELS and metres beyond this
-# cell's surface in DEPTHS; twice and four times its yaw as cosine and sine; its size in SIZES.
+# cell's surface in DEPTHS; twice and four times its yaw as cosine and sine; its size in SIZES; and logits of
+# whether the cells to the right and below show the same thing.
 OFFSET = slice(len(CLASSES), len(CLASSES) + 2)
 BEYOND = OFFSET.stop
 TWICE = slice(BEYOND + 1, BEYOND + 3)
 FOURFOLD = slice(TWICE.stop, TWICE.stop + 2)
 SIZE = slice(FOURFOLD.stop, FOURFOLD.stop + 3)
-OUTPUTS = SIZE.stop
+JOINED = slice(SIZE.stop, SIZE.stop + 2)
+OUTPUTS = JOINED.stop
 
 PIXELS = 16.0  # pixels of the network's input for an output of 1
 DEPTHS = 0.02  # metres for an output of 1

@@ -1,20 +1,22 @@
-"""What the network is trained towards: the class of each cell, and the pose of the thing that it shows."""
+"""What the network is trained towards: the class of each cell, the pose of the thing that it shows, and
+where one thing ends and the next begins."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, smooth_l1_loss
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, smooth_l1_loss
 
 from taskprog.vision import examples as row
 from taskprog.vision.examples import cell_grid
 from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
-from taskprog.vision.network import BEYOND, DEPTHS, FOURFOLD, OFFSET, PIXELS, SIZE, SIZES, TWICE
+from taskprog.vision.network import BEYOND, DEPTHS, FOURFOLD, JOINED, OFFSET, PIXELS, SIZE, SIZES, TWICE
 
-TERMS = ("class", "offset", "beyond", "yaw", "size")
-SHARES = (1.0, 3.0, 1.0, 0.5, 0.25)
+TERMS = ("class", "offset", "beyond", "yaw", "size", "joined")
+SHARES = (1.0, 3.0, 1.0, 0.5, 0.25, 1.0)
 THING_WEIGHT = 3.0  # of a good's cells against those of containers and background, which are many
 CONTAINER_WEIGHT = 0.3  # of a container's cells against a good's, where poses count
+TOUCHING_WEIGHT = 4.0  # of neighbours of two goods against those of one, which are many
 FAR_BEYOND = 0.15  # metres; a cell that is farther from its thing's middle shows something else
 ROUND = 0.08  # of length minus width as a share of the length: below it, yaw means little
 
@@ -60,8 +62,29 @@ def losses(output: Tensor, instance: Tensor, depth: Tensor, things: Tensor) -> T
         (_apart(values[:, TWICE], _direction(2 * yaw)) * long * share).sum()
         + (_apart(values[:, FOURFOLD], _direction(4 * yaw)) * share).sum(),
         (_apart(values[:, SIZE], size) * share).sum(),
+        _joined(output[:, JOINED], instance, torch.where(good, label, 0)),
     ]
     return torch.stack([classes, *terms])
+
+
+def _joined(scores: Tensor, instance: Tensor, label: Tensor) -> Tensor:
+    """Mean loss of what is said of neighbours that show goods of one category.
+
+    Args:
+        scores: (B, 2, r, c) logits; instance: (B, r, c); label: (B, r, c), 0 where no good is.
+    """
+    found, truth = [], []
+    for which, axis in enumerate((2, 1)):  # to the right, below
+        count = instance.shape[axis] - 1
+        here, there = label.narrow(axis, 0, count), label.narrow(axis, 1, count)
+        on = (here > 0) & (here == there)
+        same = instance.narrow(axis, 0, count) == instance.narrow(axis, 1, count)
+        found.append(scores[:, which].narrow(axis, 0, count)[on])
+        truth.append(same[on])
+    logits, target = torch.cat(found), torch.cat(truth).float()
+    weight = torch.where(target > 0, 1.0, TOUCHING_WEIGHT)
+    loss = binary_cross_entropy_with_logits(logits, target, weight, reduction="sum")
+    return loss / weight.sum().clamp(min=1.0)
 
 
 def _apart(a: Tensor, b: Tensor) -> Tensor:
