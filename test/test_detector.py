@@ -197,35 +197,27 @@ def found_by_votes(
     return found
 
 
-@pytest.mark.parametrize(("name", "reach"), [("lego", 0.008), ("jenga", 0.012)])
+@pytest.mark.parametrize(
+    ("name", "own", "told", "reach"),
+    [
+        ("lego", 0.2, False, 0.008),
+        ("jenga", 0.2, False, 0.012),
+        ("lego", 0.0, True, 0.008),
+        ("jenga", 0.0, True, 0.016),
+    ],
+)
 @pytest.mark.parametrize("count", [1, 2])
 def test_two_touching_bricks_or_blocks_with_votes_for_one_middle_are_two(
-    name: str, reach: float, count: int
+    name: str, own: float, told: bool, reach: float, count: int
 ) -> None:
-    """Cells of two side by side see a middle between their own one and that of both."""
+    """Cells of two side by side see a middle between their own one and that of both; or the very same, and
+    which neighbours are of one. Votes for that are 15 mm off; a brick's points do better."""
     size = good_of(name).size
     middles = np.array([(0.6, i * size[1], TABLE_HEIGHT + size[2] / 2) for i in range(count)])
     depth, mine = boxes_on_table(middles, size)
     seen, _ = CAMERA.project(middles)
-    found = found_by_votes(name, depth, mine, middles, 0.2 * seen + 0.8 * seen.mean(axis=0))
-    assert len(found) == count
-    positions = np.stack([one.position for one in found])
-    positions = positions[positions[:, 1].argsort()]
-    assert np.linalg.norm(positions - middles, axis=1).max() < reach
-
-
-@pytest.mark.parametrize(("name", "reach"), [("lego", 0.008), ("jenga", 0.016)])
-@pytest.mark.parametrize("count", [1, 2])
-def test_touching_goods_with_the_very_same_middle_are_apart_where_neighbours_are(
-    name: str, reach: float, count: int
-) -> None:
-    """Votes alone, 15 mm off, would tell nothing; a brick's points do better than they."""
-    size = good_of(name).size
-    middles = np.array([(0.6, i * size[1], TABLE_HEIGHT + size[2] / 2) for i in range(count)])
-    depth, mine = boxes_on_table(middles, size)
-    seen, _ = CAMERA.project(middles)
-    votes = np.repeat(seen.mean(axis=0)[None], count, axis=0)
-    found = found_by_votes(name, depth, mine, middles, votes, apart=mine)
+    votes = own * seen + (1 - own) * seen.mean(axis=0)
+    found = found_by_votes(name, depth, mine, middles, votes, apart=mine if told else None)
     assert len(found) == count
     positions = np.stack([one.position for one in found])
     positions = positions[positions[:, 1].argsort()]
@@ -244,20 +236,23 @@ def test_a_bear_behind_another_is_one_of_its_own_though_both_middles_meet_in_the
     assert sorted(one.position[2] for one in found) == pytest.approx(sorted(middles[:, 2]), abs=0.004)
 
 
-@pytest.mark.parametrize(("told", "bears"), [(False, 2), (True, 1)])
-def test_two_halves_of_a_bear_that_see_two_middles_are_one_where_their_border_says_so(
-    told: bool, bears: int
+@pytest.mark.parametrize(
+    ("share", "border", "bears"), [(0.5, None, 2), (0.5, "none", 1), (0.25, None, 1), (0.25, "there", 2)]
+)
+def test_halves_of_a_bear_are_one_or_two_as_their_border_says(
+    share: float, border: str | None, bears: int
 ) -> None:
-    """Votes half a bear apart are of two, if nothing else is known."""
+    """Where it says nothing, halves are two whose middles are half a bear apart, and one if a quarter."""
     size = good_of("bear").size
     middles = np.array([(0.6, 0.0, TABLE_HEIGHT + size[2] / 2)])
     depth, mine = boxes_on_table(middles, size)
-    left = np.mgrid[0:480, 0:640][1] < CAMERA.project(middles)[0][0, 0]
+    v, u = np.mgrid[0:480, 0:640]
+    left, below = u < CAMERA.project(middles)[0][0, 0], v > CAMERA.project(middles)[0][0, 1]
+    mine[below] = -1  # hidden
     halves = np.where((mine == 0) & left, 1, mine)
-    places = middles + np.outer([-0.5, 0.5], [0.0, size[1] / 2, 0.0])
-    found = found_by_votes(
-        "bear", depth, halves, places, CAMERA.project(places)[0], apart=mine if told else None
-    )
+    places = middles + np.outer([-share, share], [0.0, size[1] / 2, 0.0])
+    told = {None: None, "none": mine, "there": halves}[border]
+    found = found_by_votes("bear", depth, halves, places, CAMERA.project(places)[0], apart=told)
     assert len(found) == bears
 
 
