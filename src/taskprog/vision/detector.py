@@ -23,6 +23,7 @@ from taskprog.vision.grid import MULTIPLE, STRIDE, Grid, Pixel
 from taskprog.vision.grouping import Group, bond_of, group, joined, median, two
 from taskprog.vision.labels import CLASSES, FIRST_CONTAINER
 from taskprog.vision.network import GoodsNetwork, quick
+from taskprog.vision.parting import DOUBT
 from taskprog.vision.relief import DEPTH_RANGE, Relief, known
 from taskprog.vision.top_view import top_view
 
@@ -32,9 +33,7 @@ Floats = NDArray[np.float64]
 SURE = {"duck": 0.7, "lego": 0.8, "jenga": 0.65, "bear": 0.65, "container": 0.6}
 SQUARE = ("lego", "jenga")  # rectangles as seen from above
 NOBODY = -1
-# Mean chance at the border between two groups of cells below which these are of two goods, and above which of
-# one.
-PARTED, BOUND = 0.35, 0.97
+BOUND = 0.97  # mean chance at the border between two groups of cells above which these are of one good
 APART = 0.012  # metres: middles of two goods are not nearer
 ALONG = 0.35  # of a good's length: pieces of it may say that its middle is so far apart
 MIN_SEEN = 0.15  # share of a good; of less, little can be said
@@ -182,7 +181,7 @@ class ObjectDetector:
         chance = math.nan
         if a.category != "container" and a.name == b.name and apart < max(good_of(a.name).size):
             chance = bond_of(*(groups[i] for i in pieces))
-        if chance > BOUND or (_near(a, b) and not chance < PARTED):
+        if chance > BOUND or (_near(a, b) and not chance < DOUBT):
             return True
         if surface is None or a.name != b.name or a.name not in SQUARE:
             return False

@@ -85,10 +85,11 @@ def group(output: Floats) -> list[Group]:
         nearest[apart.min(axis=1) > RADIUS] = -1
         for i in range(len(peaks)):
             mine = np.flatnonzero(nearest == i)
+            if len(mine) < MIN_CELLS:
+                continue
             for part in parted(rows[mine], columns[mine], values[mine, JOINED]):
                 part = mine[part]
-                if len(part) >= MIN_CELLS:
-                    found.append(_group(values[part], rows[part], columns[part], votes[part], GOODS))
+                found.append(_group(values[part], rows[part], columns[part], votes[part], GOODS))
     for label in range(FIRST_CONTAINER, len(CLASSES)):
         rows, columns = np.nonzero(best == label)
         if len(rows) < MIN_CONTAINER_CELLS:
