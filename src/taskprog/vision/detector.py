@@ -178,15 +178,11 @@ class ObjectDetector:
         """Whether these two are pieces of one good: seen past a finger, say."""
         a, b = (found[i] for i in pieces)
         apart = float(np.linalg.norm(a.position - b.position))
-        chance = math.nan
-        if a.category != "container" and a.name == b.name and apart < max(good_of(a.name).size):
-            chance = bond_of(*(groups[i] for i in pieces))
+        alike = a.category != "container" and a.name == b.name and apart <= max(good_of(a.name).size)
+        chance = bond_of(*(groups[i] for i in pieces)) if alike else math.nan
         if chance > BOUND or (_near(a, b) and not chance < DOUBT):
             return True
-        if surface is None or a.name != b.name or a.name not in SQUARE:
-            return False
-        size = np.array(good_of(a.name).size)
-        if apart > size.max():
+        if surface is None or not alike or a.name not in SQUARE:
             return False
         rows, columns = (
             np.concatenate([getattr(groups[i], of) for i in pieces]) for of in ("rows", "columns")
@@ -195,7 +191,9 @@ class ObjectDetector:
         valid = known(depths)
         u, v = (self._grid.sampled_at(index[valid]) for index in (columns, rows))
         points = self.camera.points(u, v, depths[valid])
-        return on_one_box(points[points[:, 2] > TABLE_HEIGHT + OFF_TABLE], size, BOX_TOLERANCE)
+        return on_one_box(
+            points[points[:, 2] > TABLE_HEIGHT + OFF_TABLE], np.array(good_of(a.name).size), BOX_TOLERANCE
+        )
 
     def _apart(
         self, found: list[Detection], groups: list[Group], surface: NDArray[np.float32]

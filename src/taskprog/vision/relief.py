@@ -25,8 +25,8 @@ class Relief:
         self._grid = Grid(camera.width, camera.height)
         u, v = np.arange(camera.width), np.arange(camera.height)
         # How far a ray falls is the sum of what its row and its column give.
-        origin, along_u = camera.ray(np.stack([u, np.full_like(u, 0)], axis=1))
-        _, along_v = camera.ray(np.stack([np.full_like(v, 0), v], axis=1))
+        origin, along_u = camera.ray(np.stack([u, np.zeros_like(u)], axis=1))
+        _, along_v = camera.ray(np.stack([np.zeros_like(v), v], axis=1))
         fall = along_v[:, 2:] + (along_u[:, 2] - along_u[0, 2])
         self._fall = self._grid.nearest(fall.astype(np.float32))
         self._eye = np.float32(origin[2] - TABLE_HEIGHT)
